@@ -1,0 +1,227 @@
+"""What an organizer may ask for: a whole benchmark as data.
+
+The editor, the API and a bundle all build a :class:`CompetitionDraft`;
+:func:`app.competitions.validity.problems` is the only validator of its meaning.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+TaskIndex = int | str
+"""What a bundle calls a task; usually a number, any short text will do."""
+
+class CompetitionType(StrEnum):
+    """A competition has limits and dates; a benchmark stays open."""
+
+    COMPETITION = "competition"
+    BENCHMARK = "benchmark"
+
+
+class SubmissionRule(StrEnum):
+    """Which of an entrant's submissions stand on the leaderboard, and who decides."""
+
+    ADD = "Add"
+    ADD_AND_DELETE = "Add_And_Delete"
+    ADD_AND_DELETE_MULTIPLE = "Add_And_Delete_Multiple"
+    FORCE_LAST = "Force_Last"
+    FORCE_LATEST_MULTIPLE = "Force_Latest_Multiple"
+    FORCE_BEST = "Force_Best"
+
+
+class Sorting(StrEnum):
+    """Whether the highest or the lowest score comes first."""
+
+    DESC = "desc"
+    ASC = "asc"
+
+
+class Computation(StrEnum):
+    """How a computed column is made from other columns."""
+
+    AVG = "avg"
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+    AVG_RANK = "avg_rank"
+
+
+class QuestionType(StrEnum):
+    """How a fact-sheet question is answered."""
+
+    CHECKBOX = "checkbox"
+    TEXT = "text"
+    SELECT = "select"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where, what was found, what was expected, and all of it in words."""
+
+    where: str
+    found: str
+    expected: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.sentence}" if self.where else self.sentence
+
+
+@dataclass(frozen=True)
+class FileRef:
+    """A file to store, or one that is stored already; exactly one of ``member`` and ``key`` is set."""
+
+    member: str = ""
+    """Normalised path in the archive, without a trailing slash."""
+    is_folder: bool = False
+    """True when ``member`` is a folder, whose contents are to be zipped."""
+    key: UUID | None = None
+    """Key of existing data."""
+
+
+# ``where`` is the item's place in what the organizer wrote ("phases[2]"); empty means its position.
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageDraft:
+    """A page of text; ``content`` is Markdown, or HTML when ``is_html``."""
+
+    title: str
+    content: str
+    is_html: bool = False
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDraft:
+    """A task: its programs and data, or the key of an existing one (then nothing else counts)."""
+
+    index: TaskIndex
+    key: UUID | None = None
+    name: str = ""
+    description: str = ""
+    scoring_program: FileRef | None = None
+    ingestion_program: FileRef | None = None
+    input_data: FileRef | None = None
+    reference_data: FileRef | None = None
+    ingestion_only_during_scoring: bool = False
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SolutionDraft:
+    """An example submission that participants may download, or the key of an existing one."""
+
+    index: TaskIndex
+    tasks: tuple[TaskIndex, ...]
+    key: UUID | None = None
+    file: FileRef | None = None
+    name: str = ""
+    description: str = ""
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseDraft:
+    """A window in time; phases stand in order, the position is the index. Times are aware UTC."""
+
+    name: str
+    start: datetime
+    end: datetime | None = None
+    description: str = ""
+    tasks: tuple[TaskIndex, ...] = ()
+    max_submissions_per_day: int = 5
+    """0 means unlimited."""
+    max_submissions_per_person: int = 100
+    """0 means unlimited."""
+    count_failed_submissions: bool = False
+    """True: a submission that failed by the participant's own doing counts against the limits."""
+    execution_time_limit_s: int = 600
+    auto_migrate_to_this_phase: bool = False
+    accepts_only_result_submissions: bool = False
+    hide_output: bool = False
+    hide_prediction_output: bool = False
+    hide_score_output: bool = False
+    starting_kit: FileRef | None = None
+    public_data: FileRef | None = None
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnDraft:
+    """A column of a leaderboard; ``key`` is the name of the score in ``scores.json``."""
+
+    title: str
+    key: str
+    index: int
+    sorting: Sorting = Sorting.DESC
+    computation: Computation | None = None
+    computation_indexes: tuple[int, ...] = ()
+    hidden: bool = False
+    precision: int = 2
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaderboardDraft:
+    """A leaderboard; ``primary_index`` is the ``index`` of the column that ranks."""
+
+    title: str
+    key: str
+    columns: tuple[ColumnDraft, ...]
+    primary_index: int = 0
+    hidden: bool = False
+    submission_rule: SubmissionRule = SubmissionRule.ADD
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FactSheetQuestionDraft:
+    """A question asked with each submission; ``selection`` holds the choices of a select."""
+
+    key: str
+    type: QuestionType
+    title: str
+    selection: tuple[str, ...] = ()
+    is_required: bool = False
+    is_on_leaderboard: bool = False
+    where: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompetitionDraft:
+    """A whole benchmark, as asked for. The first leaderboard serves every phase."""
+
+    title: str
+    description: str = ""
+    image_png: bytes = field(default=b"", repr=False)
+    """The logo, re-encoded, at most 512 px a side; empty means none."""
+    icon_png: bytes = field(default=b"", repr=False)
+    """The same, 100 px wide."""
+    terms: str = ""
+    terms_is_html: bool = False
+    competition_type: CompetitionType = CompetitionType.COMPETITION
+    docker_image: str = ""
+    """Empty means the site's default image."""
+    queue: str = ""
+    """Key of a compute queue; empty means the site's default queue."""
+    registration_auto_approve: bool = False
+    enable_detailed_results: bool = False
+    show_detailed_results_in_submission_panel: bool = True
+    show_detailed_results_in_leaderboard: bool = True
+    auto_run_submissions: bool = True
+    can_participants_make_submissions_public: bool = True
+    make_programs_available: bool = False
+    make_input_data_available: bool = False
+    forum_enabled: bool = True
+    reward: str = ""
+    contact_email: str = ""
+    fact_sheet: tuple[FactSheetQuestionDraft, ...] = ()
+    pages: tuple[PageDraft, ...] = ()
+    tasks: tuple[TaskDraft, ...] = ()
+    solutions: tuple[SolutionDraft, ...] = ()
+    phases: tuple[PhaseDraft, ...] = ()
+    leaderboards: tuple[LeaderboardDraft, ...] = ()
