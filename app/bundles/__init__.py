@@ -1,0 +1,1 @@
+"""Competition zip in."""

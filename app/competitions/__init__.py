@@ -1,0 +1,1 @@
+"""Competitions, phases, pages, participants, boards and columns."""

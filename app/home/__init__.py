@@ -1,0 +1,1 @@
+"""Front page, style guide and health check."""

@@ -1,0 +1,1 @@
+"""Entries, standings and ranks."""

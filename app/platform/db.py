@@ -1,0 +1,134 @@
+"""The database session, and the two rules about it: edges commit, effects follow the commit."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import JSON, Connection, DateTime, Dialect, MetaData, TypeDecorator, event
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import DeclarativeBase
+
+from app.platform.logging import event as log_event
+
+log = logging.getLogger(__name__)
+_EFFECTS = "effects"
+_writing: ContextVar[bool] = ContextVar("writing", default=False)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime, on SQLite too, which stores no zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; they are a bug wherever they come from."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give SQLite's naive values back their zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of every table; constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+@event.listens_for(Engine, "connect")
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        # The driver must not open transactions by itself: BEGIN is ours (see _begin).
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=10000", "synchronous=NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin(connection: Connection) -> None:
+    """Take SQLite's write lock at the start of a writing transaction, never half-way."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+
+
+def will_write(value: bool) -> None:
+    """Say whether transactions begun from here on will write (unsafe requests, jobs, commands)."""
+    _writing.set(value)
+
+
+def release() -> None:
+    """End the read so far, so that no lock is held while something slow happens (an upload)."""
+    db.session.rollback()
+
+
+def after_commit(effect: Callable[[], object]) -> None:
+    """Do something once the current transaction is saved: ring a bell, send, enqueue.
+
+    The effect may be lost in a crash: what must happen is a row first, and a sweeper finds it.
+    """
+    db.session.info.setdefault(_EFFECTS, []).append(effect)
+
+
+def commit() -> None:
+    """Save the transaction, then run its effects; a failing effect is logged, not raised."""
+    effects = db.session.info.pop(_EFFECTS, [])
+    db.session.commit()
+    for effect in dict.fromkeys(effects):
+        try:
+            effect()
+        except Exception:
+            log.exception("effect.failed", extra={"effect": repr(effect)})
+            db.session.rollback()
+
+
+def rollback() -> None:
+    """Forget the transaction and its effects."""
+    if dropped := db.session.info.pop(_EFFECTS, []):
+        log_event(log, "effects.dropped", count=len(dropped))
+    db.session.rollback()
+
+
+@contextmanager
+def unit_of_work() -> Iterator[None]:
+    """One transaction of a job, a command or an effect: commit at the end, or nothing."""
+    token = _writing.set(True)
+    db.session.rollback()  # a read that is still open would keep this from being a writing one
+    try:
+        yield
+        commit()
+    except BaseException:
+        rollback()
+        raise
+    finally:
+        _writing.reset(token)
+
+
+def is_postgresql() -> bool:
+    """Return whether this database has PostgreSQL's extras (advisory locks, NaN)."""
+    return db.engine.dialect.name == "postgresql"

@@ -1,0 +1,1 @@
+"""Compute queues and the machines that serve them."""

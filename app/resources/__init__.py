@@ -1,0 +1,1 @@
+"""Stored things: files, datasets, programs, tasks and their revisions, uploads."""

@@ -1,0 +1,1 @@
+"""Uploads to a phase, their runs, attempts and scores."""
