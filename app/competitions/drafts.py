@@ -14,6 +14,7 @@ from uuid import UUID
 TaskIndex = int | str
 """What a bundle calls a task; usually a number, any short text will do."""
 
+
 class CompetitionType(StrEnum):
     """A competition has limits and dates; a benchmark stays open."""
 

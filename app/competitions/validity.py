@@ -64,7 +64,9 @@ def _pages(draft: CompetitionDraft) -> Iterator[Problem]:
     yield from _count("pages", draft.pages, 0, MAX_PAGES)
     for position, page in enumerate(draft.pages):
         where = place(page, "pages", position)
-        yield from _text(f"{where}.title", page.title, f"The title of page {position + 1}", MAX_TITLE)
+        yield from _text(
+            f"{where}.title", page.title, f"The title of page {position + 1}", MAX_TITLE
+        )
         yield from _long_text(f"{where}.file", page.content, f"Page {position + 1}")
         if not page.content.strip():
             yield _wrong(f"{where}.file", f"Page {position + 1}", "no text", "a page with text")
@@ -202,7 +204,9 @@ def _computation(where: str, column: ColumnDraft, indexes: set[int]) -> Iterator
         yield _wrong(key, what, "empty", "at least one column index")
     unknown = sorted(set(listed) - indexes)
     if unknown:
-        yield _wrong(key, what, _listed(unknown), f"only indexes in use: {_listed(sorted(indexes))}")
+        yield _wrong(
+            key, what, _listed(unknown), f"only indexes in use: {_listed(sorted(indexes))}"
+        )
     if len(set(listed)) < len(listed):
         yield _wrong(key, what, _listed(listed), "each column once")
 
