@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask, flash, g, jsonify, make_response, redirect, render_template, request
 from flask_babel import gettext as _
-from flask_wtf.csrf import CSRFError
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
@@ -18,6 +18,8 @@ from app.platform import db
 from app.platform.logging import event, request_id
 
 log = logging.getLogger(__name__)
+
+csrf = CSRFProtect()
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 POLL_OVER = 286

@@ -93,6 +93,8 @@ class Submission(Base):
     fact_sheet_answers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     idempotency_key: Mapped[str | None] = mapped_column(String(64))
     """A client's own name for this act, so that sending it twice makes one submission."""
+    on_board: Mapped[bool] = mapped_column(default=False)
+    """Whether it stands on its phase's board; the board's feature keeps it."""
     counted_on: Mapped[date | None] = mapped_column(Date)
     """The UTC day whose try it used; null when it was given back or never counted."""
     created_at: Mapped[datetime]

@@ -1,0 +1,140 @@
+"""The application factory; the only place that knows every feature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from flask_babel import Babel
+from flask_babel import gettext as _
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import cli
+from app.accounts.routes import bp as accounts_bp
+from app.accounts.routes import login_manager
+from app.api.worker import bp as worker_api_bp
+from app.bundles.routes import bp as bundles_bp
+from app.competitions.routes import bp as competitions_bp
+from app.home.routes import bp as home_bp
+from app.leaderboards import services as leaderboards
+from app.leaderboards.routes import bp as leaderboards_bp
+from app.platform import assets, limiting, markdown, moments, web
+from app.platform.db import db
+from app.platform.queueing import Carrier, RedisCarrier
+from app.platform.storage import S3Store, Store
+from app.platform.web import csrf
+from app.resources.routes import bp as resources_bp
+from app.settings import Settings
+from app.submissions import services as submissions
+from app.submissions.routes import bp as submissions_bp
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The services that a test may replace."""
+
+    store: Store | None = None
+    carrier: Carrier | None = None
+
+
+def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
+    """Build the application; opens no connection and changes nothing outside itself."""
+    app = Flask(
+        "plumbline", root_path=str(ROOT), static_folder="static", template_folder="templates"
+    )
+    app.config.from_mapping(_flask_config(settings))
+    if settings.behind_proxy:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)  # type: ignore[method-assign]
+    app.extensions["plumbline.settings"] = settings
+    _connect(app, settings, parts or Parts())
+    db.init_app(app)
+    csrf.init_app(app)
+    login_manager.init_app(app)
+    limiting.limiter.init_app(app)
+    Babel(app, default_locale="en", default_timezone="UTC")
+    _templates(app, settings)
+    web.init(app, csp=_content_policy(settings))
+    _features(app)
+    return app
+
+
+def _connect(app: Flask, settings: Settings, parts: Parts) -> None:
+    app.extensions["plumbline.store"] = parts.store or S3Store(
+        settings.s3_url, settings.s3_public_url, settings.s3_access_key, settings.s3_secret_key,
+        settings.s3_region,
+    )  # fmt: skip
+    app.extensions["plumbline.carrier"] = parts.carrier or RedisCarrier(
+        settings.redis_url, settings.runs_redis_url
+    )
+
+
+def _features(app: Flask) -> None:
+    """Register every feature, then say which feature tells which other one what."""
+    app.register_blueprint(home_bp)
+    app.register_blueprint(accounts_bp)
+    app.register_blueprint(resources_bp)
+    app.register_blueprint(competitions_bp)
+    app.register_blueprint(submissions_bp)
+    app.register_blueprint(leaderboards_bp)
+    app.register_blueprint(bundles_bp)
+    app.register_blueprint(worker_api_bp)
+    csrf.exempt(worker_api_bp)  # machines bring bearer tokens; these routes read no cookie
+    cli.register(app)
+    submissions.on_finished.append(leaderboards.refresh)
+
+
+def _flask_config(settings: Settings) -> dict[str, Any]:
+    secure = settings.base_url.startswith("https://")
+    hosts = settings.trusted_hosts or urlsplit(settings.base_url).hostname or ""
+    engine: dict[str, Any] = {"pool_pre_ping": True}
+    if settings.database_url.startswith("postgresql"):
+        limits = "-c statement_timeout=15s -c lock_timeout=5s"
+        limits += " -c idle_in_transaction_session_timeout=30s"
+        engine["connect_args"] = {"options": limits}
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine,
+        "TRUSTED_HOSTS": [host.strip() for host in hosts.split(",") if host.strip()],
+        "SESSION_COOKIE_NAME": "__Host-sid" if secure else "sid",
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=30),
+        "MAX_CONTENT_LENGTH": 2 * 1024 * 1024,
+        "MAX_FORM_MEMORY_SIZE": 256 * 1024,
+        "MAX_FORM_PARTS": 200,
+        "SEND_FILE_MAX_AGE_DEFAULT": timedelta(days=365),
+        "WTF_CSRF_TIME_LIMIT": None,
+        "WTF_CSRF_SSL_STRICT": True,
+        "PREFERRED_URL_SCHEME": "https" if secure else "http",
+        "RATELIMIT_STORAGE_URI": settings.redis_url,
+        "RATELIMIT_STRATEGY": "moving-window",
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+        "RATELIMIT_HEADERS_ENABLED": False,
+    }
+
+
+def _content_policy(settings: Settings) -> str:
+    parts = urlsplit(settings.s3_public_url or settings.s3_url)
+    storage = f"{parts.scheme}://{parts.netloc}"
+    return (
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src 'self' {storage}; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-src 'self'; frame-ancestors 'none'"
+    )
+
+
+def _templates(app: Flask, settings: Settings) -> None:
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(asset=assets.asset, site_name=settings.site_name, _=_)
+    moments.install(app.jinja_env)
+    app.jinja_env.filters.update(markdown=markdown.render, page_html=markdown.render_page)

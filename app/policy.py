@@ -1,0 +1,192 @@
+"""Every permission rule in the product: who may do what to which thing.
+
+Policy decides, services enforce, routes ask, templates obey. Nothing here reads the database: a
+:class:`Viewer` brings what is known of the actor, the thing brings the rest, loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from app.bundles.models import BundleImport
+from app.competitions.models import Competition, Leaderboard, Membership, Phase
+from app.errors import Forbidden
+from app.resources.models import StoredFile
+from app.submissions.models import Submission
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Whoever acts: nobody in particular (``user_id`` is None), or a person and their standing."""
+
+    user_id: int | None = None
+    username: str = ""
+    is_staff: bool = False
+    memberships: dict[int, str] = field(default_factory=dict)
+    """Status (a :class:`Membership`) by competition id."""
+    opened: frozenset[int] = frozenset()
+    """Unpublished competitions whose secret link this browser followed."""
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether somebody is logged in."""
+        return self.user_id is not None
+
+
+ANONYMOUS = Viewer()
+
+Thing = Competition | Phase | Leaderboard | Submission | StoredFile | BundleImport | None
+Predicate = Callable[[Viewer, Thing], bool]
+
+
+class Act(StrEnum):
+    """Everything that is asked about, ``<noun>:<verb>``; alphabetical."""
+
+    BOARD_VIEW = "board:view"
+    BUNDLE_IMPORT = "bundle:import"
+    COMPETITION_EDIT = "competition:edit"
+    COMPETITION_GRANT = "competition:grant"
+    COMPETITION_PUBLISH = "competition:publish"
+    COMPETITION_REGISTER = "competition:register"
+    COMPETITION_VIEW = "competition:view"
+    ENTRY_CHANGE = "entry:change"
+    FILE_USE = "file:use"
+    IMPORT_VIEW = "import:view"
+    PARTICIPANT_DECIDE = "participant:decide"
+    STYLEGUIDE_VIEW = "styleguide:view"
+    SUBMISSION_CANCEL = "submission:cancel"
+    SUBMISSION_CREATE = "submission:create"
+    SUBMISSION_RUN = "submission:run"
+    SUBMISSION_VIEW = "submission:view"
+    SUBMISSION_VIEW_OUTPUTS = "submission:view-outputs"
+
+
+def _competition(thing: Thing) -> Competition | None:
+    if isinstance(thing, Competition):
+        return thing
+    if isinstance(thing, Phase):
+        return thing.competition
+    if isinstance(thing, Submission):
+        return thing.phase.competition
+    return None
+
+
+def _signed_in(viewer: Viewer, _thing: Thing) -> bool:
+    return viewer.is_authenticated
+
+
+def _staff(viewer: Viewer, _thing: Thing) -> bool:
+    return viewer.is_staff
+
+
+def _owner(viewer: Viewer, thing: Thing) -> bool:
+    if not isinstance(thing, Submission | StoredFile | BundleImport):
+        return False
+    return viewer.user_id is not None and thing.owner_id == viewer.user_id
+
+
+def _organizer(viewer: Viewer, thing: Thing) -> bool:
+    competition = _competition(thing)
+    return (
+        competition is not None
+        and viewer.user_id is not None
+        and competition.owner_id == viewer.user_id
+    )
+
+
+def _participant(viewer: Viewer, thing: Thing) -> bool:
+    competition = _competition(thing)
+    return (
+        competition is not None
+        and viewer.memberships.get(competition.id) == Membership.APPROVED
+        and (competition.is_published or _organizer(viewer, thing))
+    )
+
+
+def _former_visitor(viewer: Viewer, thing: Thing) -> bool:
+    """An approved participant still sees a competition that was unpublished."""
+    competition = _competition(thing)
+    return (
+        competition is not None
+        and viewer.memberships.get(competition.id) == Membership.APPROVED
+    )
+
+
+def _published(_viewer: Viewer, thing: Thing) -> bool:
+    competition = _competition(thing)
+    return competition is not None and competition.is_published
+
+
+def _link_holder(viewer: Viewer, thing: Thing) -> bool:
+    competition = _competition(thing)
+    return competition is not None and competition.id in viewer.opened
+
+
+def _member_to_be(viewer: Viewer, thing: Thing) -> bool:
+    return viewer.is_authenticated and (_published(viewer, thing) or _link_holder(viewer, thing))
+
+
+def _owner_who_may_see_outputs(viewer: Viewer, thing: Thing) -> bool:
+    return (
+        isinstance(thing, Submission) and _owner(viewer, thing) and not thing.phase.hide_output
+    )
+
+
+def _shared(_viewer: Viewer, thing: Thing) -> bool:
+    return isinstance(thing, StoredFile) and thing.is_public
+
+
+def _visible_board(viewer: Viewer, thing: Thing) -> bool:
+    """Ask with the phase; its board must be loaded."""
+    return (
+        isinstance(thing, Phase)
+        and thing.leaderboard is not None
+        and not thing.leaderboard.is_hidden
+        and can(viewer, Act.COMPETITION_VIEW, thing.competition)
+    )
+
+
+RULES: dict[Act, tuple[Predicate, ...]] = {
+    Act.BOARD_VIEW: (_visible_board, _organizer, _staff),
+    Act.BUNDLE_IMPORT: (_signed_in,),
+    Act.COMPETITION_EDIT: (_organizer, _staff),
+    Act.COMPETITION_GRANT: (_staff,),
+    Act.COMPETITION_PUBLISH: (_organizer, _staff),
+    Act.COMPETITION_REGISTER: (_member_to_be, _organizer),
+    Act.COMPETITION_VIEW: (_published, _organizer, _former_visitor, _link_holder, _staff),
+    Act.ENTRY_CHANGE: (_owner, _organizer, _staff),
+    Act.FILE_USE: (_owner, _shared),
+    Act.IMPORT_VIEW: (_owner, _staff),
+    Act.PARTICIPANT_DECIDE: (_organizer, _staff),
+    Act.STYLEGUIDE_VIEW: (_staff,),
+    Act.SUBMISSION_CANCEL: (_owner, _organizer, _staff),
+    Act.SUBMISSION_CREATE: (_participant,),
+    Act.SUBMISSION_RUN: (_organizer, _staff),
+    Act.SUBMISSION_VIEW: (_owner, _organizer, _staff),
+    Act.SUBMISSION_VIEW_OUTPUTS: (_owner_who_may_see_outputs, _organizer, _staff),
+}
+"""Any predicate that holds is enough; an act without a row is allowed to nobody."""
+
+
+def can(viewer: Viewer, act: Act, thing: Thing = None) -> bool:
+    """Return whether the viewer may do the act to the thing."""
+    return any(predicate(viewer, thing) for predicate in RULES[act])
+
+
+def require(viewer: Viewer, act: Act, thing: Thing = None) -> None:
+    """Raise unless the viewer may do the act.
+
+    Raises:
+        Forbidden: the viewer may not.
+    """
+    if not can(viewer, act, thing):
+        raise Forbidden(_REFUSALS.get(act, "You may not do this."))
+
+
+_REFUSALS = {
+    Act.SUBMISSION_CREATE: "Only approved participants may submit. Register for the benchmark first.",
+    Act.PARTICIPANT_DECIDE: "Only the organizers decide who takes part.",
+    Act.COMPETITION_PUBLISH: "Only the organizers may publish or unpublish this benchmark.",
+}

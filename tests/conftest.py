@@ -1,0 +1,79 @@
+"""The app, the database and the cast that every test can ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import Parts, create_app
+from app.platform.db import Base, db
+from app.settings import Settings
+from tests.fakes.carrier import FakeCarrier
+from tests.fakes.storage import FakeStore
+
+
+def make_settings(**overrides: object) -> Settings:
+    """Settings of the fast tier; nothing they name exists."""
+    values: dict[str, object] = {
+        "secret_key": "a-secret-of-the-test-suite-of-enough-length",
+        "database_url": "sqlite://",
+        "redis_url": "memory://",
+        "runs_redis_url": "redis://127.0.0.1:1/0",
+        "s3_url": "http://store.test",
+        "s3_access_key": "key",
+        "s3_secret_key": "secret",
+        "base_url": "http://localhost",
+        "lease_s": 60,
+    }
+    return Settings(**{**values, **overrides})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database file with every table, copied for each test."""
+    path = tmp_path_factory.mktemp("database") / "empty.db"
+    app = create_app(make_settings(database_url=f"sqlite:///{path}"), _parts())
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+        db.session.remove()
+        db.engine.dispose()
+    return path
+
+
+def _parts() -> Parts:
+    return Parts(store=FakeStore(), carrier=FakeCarrier())
+
+
+@pytest.fixture
+def app(template_database: Path, tmp_path: Path) -> Iterator[Flask]:
+    """An app on a database of its own, with an app context pushed."""
+    path = tmp_path / "test.db"
+    path.write_bytes(template_database.read_bytes())
+    app = create_app(make_settings(database_url=f"sqlite:///{path}"), _parts())
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without cookies."""
+    return app.test_client()
+
+
+@pytest.fixture
+def store(app: Flask) -> FakeStore:
+    found: FakeStore = app.extensions["plumbline.store"]
+    return found
+
+
+@pytest.fixture
+def carrier(app: Flask) -> FakeCarrier:
+    found: FakeCarrier = app.extensions["plumbline.carrier"]
+    return found
