@@ -29,7 +29,7 @@ Value = None | bool | int | float | str | date | datetime | list["Value"] | dict
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE, _STR, _TIME, _SET_VALUE = _TAG + "merge", _TAG + "str", _TAG + "timestamp", _TAG + "value"
-_NUMBERS = (_TAG + "int", _TAG + "float")
+_MEASURED = (_TAG + "int", _TAG + "float", _TIME)
 
 
 class BadYaml(Invalid):
@@ -108,7 +108,8 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose a node, measuring it with its aliases written out."""
-        mark = self.peek_event().start_mark
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        mark = event.start_mark
         if self.check_event(yaml.AliasEvent):
             self._aliases += 1
             _bound(self._aliases <= MAX_ALIASES, f"there are more than {MAX_ALIASES} aliases", mark)
@@ -116,7 +117,7 @@ class _Loader(yaml.SafeLoader):
             is_open = isinstance(node, yaml.CollectionNode) and node.end_mark is None
             _bound(not is_open, "an alias points to what contains it", mark)
             return node
-        tag = getattr(self.peek_event(), "tag", None)
+        tag = getattr(event, "tag", None)
         _bound(tag in (None, "!", _STR), f"the tag {tag} is not allowed; remove it", mark)
         self._depth += 1
         _bound(self._depth <= MAX_DEPTH, f"the nesting is deeper than {MAX_DEPTH} levels", mark)
@@ -191,12 +192,12 @@ class _Builder:
 
     def scalar(self, node: yaml.Node) -> Value:
         mark = node.start_mark
-        if node.tag in _NUMBERS:
+        if node.tag in _MEASURED:
             _bound(len(node.value) <= MAX_NUMBER_CHARS, "the number has too many digits", mark)
         if node.tag in (_STR, _SET_VALUE, _MERGE):
             return str(node.value)
         try:
-            value: Value = self.loader.construct_object(node)  # type: ignore[no-untyped-call]
+            value: Value = self.loader.construct_object(node)
             if isinstance(value, datetime):
                 aware = value if value.tzinfo else value.replace(tzinfo=UTC)
                 return aware.astimezone(UTC)
@@ -225,5 +226,7 @@ def _sentence(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or error.context or "the text is not YAML"
     if r"'\t'" in problem:
         problem = "a tab stands where YAML wants spaces; indent with spaces"
+    if problem == "but found another document":
+        problem = "a second document begins here; keep one"
     where = f"Line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     return f"{where}{problem}."
