@@ -1,0 +1,132 @@
+"""``./run``, ``./run demo`` and ``./run flask``, once ``run`` has prepared Python."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from honcho.printer import Printer
+
+from launcher import leftovers
+from launcher.environment import (
+    app_environ,
+    child_environ,
+    data_servers,
+    python_module,
+    worker_environ,
+)
+from launcher.errors import LaunchError
+from launcher.home import ROOT, Home, write_private
+from launcher.services import HOST, free_port, is_taken
+from launcher.stack import Stack
+
+_PORT = 8000
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one command; return its exit code."""
+    options = _parse(arguments)
+    home = Home(options.var.resolve())
+    try:
+        if options.command == "serve":
+            return serve(home, options.port)
+        command = ["demo", "run", *(["--json"] if options.json else [])]
+        return beside_stack(home, options.rest if options.command == "flask" else command)
+    except LaunchError as error:
+        print(error, file=sys.stderr)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"The disk that holds {home.path} is full: free some space there.", file=sys.stderr)
+    return 1
+
+
+def serve(home: Home, port: int) -> int:
+    """Start everything and serve until stopped; load the demo the first time."""
+    home.prepare()
+    with home.locked():
+        _stop_leftovers(home)
+        if is_taken(port):
+            raise LaunchError(
+                f"Port {port} is taken by another program: choose another, e.g. ./run --port {port + 1}"
+            )
+        stack = _stack(
+            home, port, Printer(sys.stdout), serves_on=True,
+            command=["--greet", "--once", str(home.path / "demo-loaded"), "--",
+                     *python_module("flask", "demo", "load")],
+        )  # fmt: skip
+        return stack.run()
+
+
+def beside_stack(home: Home, command: list[str]) -> int:
+    """Run a flask command with the stack that runs, else with one of its own."""
+    home.prepare()
+    record = home.running()
+    if record is not None:
+        settings = record["environ"]
+        return subprocess.run(
+            python_module("flask", *command), env=child_environ(settings), check=False
+        ).returncode
+    with home.locked():
+        _stop_leftovers(home)
+        log = home.logs / "stack.log"
+        with log.open("w", encoding="utf-8") as output:
+            stack = _stack(
+                home, free_port(_PORT), Printer(output, colour=False), serves_on=False,
+                command=["--", *python_module("flask", *command)],
+            )  # fmt: skip
+            try:
+                return stack.run()
+            except LaunchError as error:
+                raise LaunchError(f"{error} Its last words are in {log}") from error
+
+
+def _stack(
+    home: Home, port: int, printer: Printer, *, command: list[str], serves_on: bool
+) -> Stack:
+    address = f"http://{HOST}:{port}"
+    secrets = home.read_secrets()
+    servers = data_servers(home, secrets, origin=address)
+    settings = app_environ(home, secrets, address) | servers.environ
+    if servers.notice:
+        print(servers.notice, file=sys.stderr)
+    write_private(home.record, json.dumps({"base_url": address, "environ": settings}))
+    environ = child_environ(settings | worker_environ(home, secrets))
+    return Stack(home, port, servers, environ, printer, command, serves_on)
+
+
+def _stop_leftovers(home: Home) -> None:
+    stopped = leftovers.stop(home)
+    if stopped:
+        print(
+            f"Stopped what an earlier run had left behind: {', '.join(stopped)}.", file=sys.stderr
+        )
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    if arguments[:1] == ["flask"]:
+        # Everything after the word belongs to flask, options included.
+        return argparse.Namespace(command="flask", rest=arguments[1:], var=_default_var())
+    parser = argparse.ArgumentParser(prog="./run")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--var", type=Path, default=_default_var(), metavar="DIR",
+                        help="the folder that keeps the state")  # fmt: skip
+    commands = parser.add_subparsers(dest="command", required=True)
+    serving = commands.add_parser("serve", parents=[shared], help="start everything and serve")
+    serving.add_argument("--port", type=int, default=int(os.environ.get("PORT", _PORT)))
+    demo = commands.add_parser("demo", parents=[shared], help="run the demo benchmark once")
+    demo.add_argument("--json", action="store_true", help="print the leaderboard as JSON")
+    return parser.parse_args(arguments)
+
+
+def _default_var() -> Path:
+    return Path(os.environ.get("VAR", ROOT / "var"))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

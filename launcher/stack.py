@@ -1,0 +1,203 @@
+"""The running stack: data servers, the app's processes, and one command beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from honcho.manager import Manager
+from honcho.printer import Printer
+
+from launcher import leftovers
+from launcher.environment import DataServers, python_module
+from launcher.errors import LaunchError
+from launcher.home import ROOT, Home
+from launcher.services import HOST, last_line
+
+
+class _Watched:
+    """Honcho's event queue; whoever waits on it also looks after what honcho does not know."""
+
+    def __init__(self, events: Any, watch: Callable[[], None]) -> None:
+        self._events = events
+        self._watch = watch
+
+    def put(self, message: object) -> None:
+        self._events.put(message)
+
+    def get(self, timeout: float) -> object:
+        self._watch()
+        message: object = self._events.get(timeout=timeout)
+        return message
+
+
+class Processes(Manager):  # type: ignore[misc]  # honcho has no types
+    """Honcho's manager, which also watches others and survives a signal while it is starting."""
+
+    def __init__(self, printer: Printer, watch: Callable[[], None]) -> None:
+        super().__init__(printer)
+        self._look_after = watch
+        self._is_wanted_down = False
+        self.ended_alone: dict[str, int] = {}
+        """Exit codes of the processes that ended before anyone asked them to."""
+        self.events: Any = _Watched(self.events, self._watch)
+
+    def terminate(self) -> None:
+        """Ask for the end; a signal may do so before every child has a process id to be stopped by."""
+        if not self._is_wanted_down:
+            self._is_wanted_down = True
+            self.ended_alone = {
+                name: process["returncode"]
+                for name, process in self._processes.items()
+                if process.get("returncode") is not None
+            }
+
+    def _watch(self) -> None:
+        self._look_after()
+        if self._is_wanted_down and self._all_started():
+            super().terminate()
+
+
+@dataclass
+class Stack:
+    """One stack on one state folder, for as long as its launcher lives."""
+
+    home: Home
+    port: int
+    servers: DataServers
+    environ: dict[str, str]
+    printer: Printer
+    command: list[str]
+    """What the companion runs: options and a command, see ``launcher.companion``."""
+    serves_on: bool
+    """Go on after the companion has ended."""
+    failure: str = ""
+    companion: subprocess.Popen[bytes] | None = None
+    processes: Processes = field(init=False)
+
+    def run(self) -> int:
+        """Bring everything up, wait for the end, take everything down.
+
+        Returns:
+            The companion's exit code; 0 when a stack that serves on was asked to stop.
+
+        Raises:
+            LaunchError: a process ended by itself; the sentence names it.
+        """
+        multiprocessing.set_start_method("fork", force=True)
+        self.processes = Processes(self.printer, self._look_after)
+        try:
+            for service in self.servers.all:
+                service.start()
+                leftovers.note(self.home, service.name, service.pid)
+            migrate(self.home, self.environ)
+            self._add_processes()
+            self.companion = subprocess.Popen(
+                python_module("launcher.companion", self.address, *self.command),
+                env=self.environ | {"PYTHONPATH": str(ROOT)},
+            )
+            self.processes.loop()
+        finally:
+            self._take_down()
+        return self._verdict()
+
+    @property
+    def address(self) -> str:
+        """Where the web process answers."""
+        return f"http://{HOST}:{self.port}"
+
+    def _add_processes(self) -> None:
+        web = python_module(
+            "gunicorn", "wsgi:app", "--preload", "--worker-class", "gthread", "--threads", "8",
+            "--bind", f"{HOST}:{self.port}", "--graceful-timeout", "3", "--no-control-socket",
+        )  # fmt: skip
+        self._add("web", web)
+        # The first page gets both cores: the others begin once the web process listens.
+        self._add("jobs", python_module("flask", "jobs"), waits=True)
+        self._add("cron", python_module("flask", "cron"), waits=True)
+        self._add("worker", python_module("worker"), waits=True)
+
+    def _add(self, name: str, command: list[str], *, waits: bool = False) -> None:
+        probe = f"(exec 3<>/dev/tcp/{HOST}/{self.port}) 2>/dev/null"
+        line = "; ".join(
+            [
+                f"echo $$ >{shlex.quote(str(leftovers.file(self.home, name)))}",
+                *([f"until {probe}; do sleep 0.1; done"] if waits else []),
+                f"exec {shlex.join(command)}",
+            ]
+        )
+        self.processes.add_process(
+            name, f"exec bash -c {shlex.quote(line)}", env=self.environ, cwd=str(ROOT)
+        )
+
+    def _look_after(self) -> None:
+        for service in self.servers.all:
+            if not service.is_running() and not self.failure:
+                self.failure = f"{service.name} stopped by itself: {last_line(service.log)}"
+                self.processes.terminate()
+        if self.companion is not None and self.companion.poll() is not None and not self.serves_on:
+            self.processes.terminate()
+
+    def _take_down(self) -> None:
+        if self.companion is not None and self.companion.poll() is None:
+            self.companion.terminate()
+            self.companion.wait()
+        for child in multiprocessing.active_children():
+            child.kill()
+        for service in self.servers.all:
+            leftovers.file(self.home, service.name).unlink(missing_ok=True)
+        leftovers.stop(self.home)
+        for service in self.servers.all:
+            service.stop()
+
+    def _verdict(self) -> int:
+        if self.failure:
+            raise LaunchError(self.failure)
+        for name, code in self.processes.ended_alone.items():
+            raise LaunchError(
+                f"The {name} process stopped by itself (exit code {code}), so everything was stopped."
+            )
+        if self.serves_on or self.companion is None:
+            return 0
+        if self.processes.returncode == 128 + signal.SIGINT:
+            return 130
+        return abs(int(self.companion.returncode))
+
+
+def migrate(home: Home, environ: dict[str, str]) -> None:
+    """Bring the database up to date, unless it is already.
+
+    Raises:
+        LaunchError: a migration failed.
+    """
+    queue = [
+        "--qid",
+        environ["PLUMBLINE_WORKER_QUEUE"],
+        "--token",
+        environ["PLUMBLINE_WORKER_TOKEN"],
+    ]
+    wanted = hashlib.sha256("".join(queue).encode())
+    for path in sorted((ROOT / "migrations").rglob("*.py")):
+        wanted.update(path.read_bytes())
+    # Starting the app to find nothing to do would cost the first page a second.
+    mark, database = home.path / "migrated", home.path / "plumbline.db"
+    if database.exists() and mark.exists() and mark.read_text() == wanted.hexdigest():
+        return
+    log = home.logs / "migrate.log"
+    with log.open("wb") as stream:
+        for command in (["migrate"], ["embedded-queue", *queue]):
+            done = subprocess.run(
+                python_module("flask", *command), cwd=ROOT, env=environ, check=False,
+                stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            if done.returncode:
+                raise LaunchError(
+                    f"The database could not be brought up to date: {last_line(log)} (see {log})"
+                )
+    mark.write_text(wanted.hexdigest())
