@@ -1,0 +1,198 @@
+"""Times, durations and sizes as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Literal
+
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
+from flask_babel import get_locale, gettext, ngettext
+from jinja2 import Environment
+from markupsafe import Markup
+
+MINUTE_S, HOUR_S, DAY_S, YEAR_S = 60, 3600, 86_400, 31_557_600
+Show = Literal["both", "relative", "absolute"]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One span on a time scale, in percent of the scale's length."""
+
+    x: float
+    width: float
+    state: Literal["past", "current", "future"]
+    is_open: bool
+    """True when the span has no end: it is drawn to the scale's end and marked."""
+
+
+@dataclass(frozen=True)
+class TimeScale:
+    """Spans on one common scale, and where now is on it (None when it is off the scale)."""
+
+    bars: tuple[Bar, ...]
+    now_x: float | None
+
+
+def relative(moment: datetime, *, now: datetime) -> str:
+    """Return how far away a moment is: "in 3 days", "5 minutes ago".
+
+    Whole units, rounded down, and a unit only from two of it on (47 hours, then 2 days), so that
+    a deadline is never made to look later than it is.
+
+    Raises:
+        ValueError: one of the two times is naive.
+    """
+    seconds = (_utc(moment) - _utc(now)).total_seconds()
+    ahead, distance = seconds > 0, abs(seconds)
+    if distance < MINUTE_S:
+        return gettext("in less than a minute") if ahead else gettext("just now")
+    if distance < 2 * HOUR_S:
+        n = int(distance // MINUTE_S)
+        if ahead:
+            return str(ngettext("in %(num)d minute", "in %(num)d minutes", n))
+        return str(ngettext("%(num)d minute ago", "%(num)d minutes ago", n))
+    if distance < 2 * DAY_S:
+        n = int(distance // HOUR_S)
+        if ahead:
+            return str(ngettext("in %(num)d hour", "in %(num)d hours", n))
+        return str(ngettext("%(num)d hour ago", "%(num)d hours ago", n))
+    if distance < 2 * YEAR_S:
+        n = int(distance // DAY_S)
+        if ahead:
+            return str(ngettext("in %(num)d day", "in %(num)d days", n))
+        return str(ngettext("%(num)d day ago", "%(num)d days ago", n))
+    n = int(distance // YEAR_S)
+    if ahead:
+        return str(ngettext("in %(num)d year", "in %(num)d years", n))
+    return str(ngettext("%(num)d year ago", "%(num)d years ago", n))
+
+
+def absolute(moment: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
+    """Return a date and time with its zone, "12 Dec, 23:59 UTC"; the year when it is not now's."""
+    local = _utc(moment).astimezone(zone)
+    same_year = local.year == _utc(now).astimezone(zone).year
+    # Patterns of Unicode's date language; translators reorder the parts.
+    pattern = gettext("d MMM, HH:mm") if same_year else gettext("d MMM y, HH:mm")
+    return f"{format_datetime(local, pattern, locale=_locale())} {local.tzname()}"
+
+
+def when(
+    moment: datetime, *, now: datetime, zone: tzinfo = UTC, show: Show = "both"
+) -> Markup:
+    """Return a ``<time>`` element that a person and a program can read; its title is in UTC.
+
+    Args:
+        show: "both" is "in 3 days (12 Dec, 23:59 UTC)"; the other two are its halves.
+    """
+    exact = _utc(moment)
+    near, date = relative(moment, now=now), absolute(moment, now=now, zone=zone)
+    text = {"both": f"{near} ({date})", "relative": near, "absolute": date}[show]
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        exact.strftime("%Y-%m-%dT%H:%M:%SZ"), exact.strftime("UTC %Y-%m-%d %H:%M:%S"), text
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in its two largest units: "0.35 s", "42 s", "1 min 12 s", "2 d 4 h".
+
+    Raises:
+        ValueError: seconds is negative.
+    """
+    if seconds < 0:
+        raise ValueError(f"A duration cannot be negative: {seconds} s.")
+    if seconds < 1:
+        return f"{_decimal(seconds, '0.##')} s"
+    if round(seconds, 1) < 10:
+        return f"{_decimal(seconds, '0.#')} s"
+    whole = round(seconds)
+    for unit, size, part, part_size in (
+        ("d", DAY_S, "h", HOUR_S),
+        ("h", HOUR_S, "min", MINUTE_S),
+        ("min", MINUTE_S, "s", 1),
+    ):
+        if whole >= size:
+            rest = whole % size // part_size
+            return f"{whole // size} {unit} {rest} {part}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def size(n_bytes: int) -> str:
+    """Return an amount of data in decimal units: "0 B", "412 kB", "3.4 MB".
+
+    Raises:
+        ValueError: n_bytes is negative.
+    """
+    if n_bytes < 0:
+        raise ValueError(f"A size cannot be negative: {n_bytes} bytes.")
+    if n_bytes < 1000:
+        return f"{n_bytes} B"
+    value, units = float(n_bytes), ["kB", "MB", "GB", "TB", "PB"]
+    for unit in units:
+        value /= 1000
+        if value < 999.5 or unit == units[-1]:
+            break
+    return f"{_decimal(value, '0.0' if value < 9.95 else '0')} {unit}"
+
+
+def time_scale(
+    starts: Sequence[datetime], ends: Sequence[datetime | None], *, now: datetime
+) -> TimeScale:
+    """Place spans on a common scale from the first start to the last end.
+
+    Args:
+        starts: when each span begins.
+        ends: when each ends, same order; None never does, and reaches to the scale's end.
+    """
+    if not starts:
+        return TimeScale((), None)
+    here = _utc(now).timestamp()
+    begins = [_utc(start).timestamp() for start in starts]
+    stops = [None if end is None else _utc(end).timestamp() for end in ends]
+    low = min(begins)
+    high = max([*begins, *(stop for stop in stops if stop is not None)])
+    if None in stops:  # room for what has no end, and for today within it
+        high = max(high, here) + 0.15 * max(max(high, here) - low, DAY_S)
+    length = max(high - low, 1.0)
+    bars = []
+    for begin, stop in zip(begins, stops, strict=True):
+        x = (begin - low) / length * 100
+        until = high if stop is None else stop
+        drawn = max((until - begin) / length * 100 - (8 if stop is None else 0), 0.5)
+        state: Literal["past", "current", "future"] = "current"
+        if here < begin:
+            state = "future"
+        elif stop is not None and stop <= here:
+            state = "past"
+        bars.append(Bar(round(x, 2), round(drawn, 2), state, stop is None))
+    now_x = round((here - low) / length * 100, 2) if low <= here <= high else None
+    return TimeScale(tuple(bars), now_x)
+
+
+def install(environment: Environment, now: Callable[[], datetime]) -> None:
+    """Give templates ``when``, ``time_scale``, and the filters ``duration`` and ``size``."""
+
+    def when_now(moment: datetime, show: Show = "both") -> Markup:
+        return when(moment, now=now(), show=show)
+
+    def scale_now(starts: Sequence[datetime], ends: Sequence[datetime | None]) -> TimeScale:
+        return time_scale(starts, ends, now=now())
+
+    environment.globals.update(when=when_now, time_scale=scale_now)
+    environment.filters.update(duration=duration, size=size)
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"A time without a zone cannot be shown: {moment.isoformat()}.")
+    return moment.astimezone(UTC)
+
+
+def _locale() -> str:
+    return str(get_locale() or "en")
+
+
+def _decimal(value: float, pattern: str) -> str:
+    return format_decimal(value, format=pattern, locale=_locale())

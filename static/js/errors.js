@@ -1,0 +1,37 @@
+// Says so when an htmx request fails without words of its own: no network, or a proxy's error page.
+// Errors of the application bring their own toast (see the htmx-config of base.html).
+const place = document.getElementById("toasts");
+const stock = document.getElementById("stock-toast");
+
+function toast(kind) {
+  if (place.querySelector(`[data-stock="${kind}"]`)) return; // a poller must not pile them up
+  const node = stock.content.firstElementChild.cloneNode(true);
+  node.dataset.stock = kind;
+  node.querySelector("p").textContent = kind === "offline" ? stock.dataset.textOffline : stock.dataset.textProxy;
+  place.append(node);
+}
+
+function hasOwnToast(html) {
+  return new DOMParser().parseFromString(html, "text/html").querySelector(".toast") !== null;
+}
+
+document.addEventListener("htmx:sendError", () => toast("offline"));
+document.addEventListener("htmx:timeout", () => toast("offline"));
+document.addEventListener("htmx:responseError", (event) => {
+  const text = event.detail.xhr.responseText ?? "";
+  if (!hasOwnToast(text)) toast("proxy");
+});
+
+// Once an answer arrives, what the stock toasts said is no longer true.
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!event.detail.successful) return;
+  for (const old of place.querySelectorAll("[data-stock]")) old.remove();
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-dismiss]");
+  if (!button) return;
+  const next = button.closest(".toast") ? document.getElementById("main") : button.closest("main");
+  button.closest(".toast, .flash").remove();
+  next?.focus({ preventScroll: true });
+});

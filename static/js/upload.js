@@ -1,0 +1,147 @@
+// Sends a form's file straight to the store, with progress, cancel and retry. The contract and the
+// sentences are in templates/_ui/upload.html; without this script the form posts itself.
+const UNITS = ["B", "kB", "MB", "GB", "TB"];
+
+function bytes(count) {
+  let value = count;
+  let unit = 0;
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit > 0 && value < 9.95 ? 1 : 0;
+  const number = new Intl.NumberFormat(document.documentElement.lang, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+  return `${number.format(value)} ${UNITS[unit]}`;
+}
+
+function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+class Upload {
+  constructor(form) {
+    this.form = form;
+    this.input = form.querySelector('input[type="file"]');
+    this.panel = form.querySelector("[data-upload-status]");
+    this.bar = this.panel.querySelector("progress");
+    this.cancelButton = this.panel.querySelector("[data-upload-cancel]");
+    this.retryButton = this.panel.querySelector("[data-upload-retry]");
+    this.cancelButton.addEventListener("click", () => this.cancel());
+    this.retryButton.addEventListener("click", () => this.start());
+    form.addEventListener("submit", (event) => {
+      if (!this.input.files.length) return; // the server says what is missing
+      event.preventDefault();
+      if (!this.isBusy) this.start();
+    });
+    this.warn = (event) => event.preventDefault();
+  }
+
+  say(name, values = {}, { aloud = true } = {}) {
+    const text = fill(this.panel.dataset[`text${name}`] ?? name, values);
+    this.panel.querySelector("[data-upload-text]").textContent = text;
+    if (aloud) this.panel.querySelector("[data-upload-announce]").textContent = text;
+  }
+
+  busy(isBusy) {
+    this.isBusy = isBusy;
+    this.panel.hidden = false;
+    this.panel.setAttribute("aria-busy", String(isBusy));
+    this.cancelButton.hidden = !isBusy;
+    this.retryButton.hidden = isBusy;
+    for (const button of this.form.querySelectorAll('[type="submit"]')) button.disabled = isBusy;
+    if (isBusy) addEventListener("beforeunload", this.warn);
+    else removeEventListener("beforeunload", this.warn);
+  }
+
+  fail(name, values) {
+    this.busy(false);
+    this.say(name, values);
+    this.retryButton.focus();
+  }
+
+  cancel() {
+    this.stop.abort();
+    this.request?.abort();
+    this.fail("Cancelled");
+  }
+
+  async start() {
+    const file = this.input.files[0];
+    this.stop = new AbortController();
+    this.request = null;
+    this.bar.value = 0;
+    this.panel.querySelector("[data-upload-name]").textContent = file.name;
+    if (file.size === 0) return this.fail("Empty");
+    this.busy(true);
+    this.say("Preparing");
+    const ticket = await this.ask(file);
+    if (ticket) this.send(file, ticket);
+  }
+
+  async ask(file) {
+    const fields = new URLSearchParams();
+    for (const [name, value] of new FormData(this.form)) if (typeof value === "string") fields.append(name, value);
+    fields.set("file_name", file.name);
+    fields.set("file_size", file.size);
+    fields.set("file_type", file.type || "application/octet-stream");
+    const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+    const { signal } = this.stop;
+    try {
+      const answer = await fetch(this.form.dataset.startUrl, {
+        method: "POST",
+        body: fields,
+        headers: { Accept: "application/json", "X-CSRFToken": token },
+        credentials: "same-origin",
+        signal,
+      });
+      const body = await answer.json().catch(() => ({}));
+      if (signal.aborted) return null;
+      if (answer.ok && body.url) return body;
+      if (body.error) this.fail(body.error);
+      else this.fail("Unreachable");
+    } catch {
+      if (!signal.aborted) this.fail("Unreachable");
+    }
+    return null;
+  }
+
+  send(file, { url, headers = {}, next }) {
+    const total = bytes(file.size);
+    let sent = 0;
+    let announced = 0;
+    const request = new XMLHttpRequest();
+    this.request = request;
+    request.open("PUT", url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    request.upload.addEventListener("progress", (event) => {
+      sent = event.loaded;
+      const quarter = Math.floor((4 * sent) / file.size);
+      this.bar.value = sent / file.size;
+      this.say("Sending", { sent: bytes(sent), total }, { aloud: quarter > announced });
+      announced = Math.max(announced, quarter);
+    });
+    request.addEventListener("error", () => this.fail("Offline", { sent: bytes(sent), total }));
+    request.addEventListener("load", () => {
+      if (request.status >= 300) return this.fail("Refused", { status: request.status });
+      this.bar.value = 1;
+      this.say("Finishing");
+      removeEventListener("beforeunload", this.warn);
+      location.assign(next);
+    });
+    request.send(file);
+  }
+}
+
+const known = new WeakSet();
+
+function start() {
+  for (const form of document.querySelectorAll("form[data-upload]")) {
+    if (!known.has(form)) known.add(form) && new Upload(form);
+  }
+}
+
+start();
+document.addEventListener("htmx:load", start);
