@@ -1,1 +1,15 @@
 """The flask commands."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.cli import admin, bundle, demo, serve, submit
+
+
+def register(app: Flask) -> None:
+    """Add every command of ours to ``flask``."""
+    for group in (admin.group, bundle.group, demo.group):
+        app.cli.add_command(group)
+    for command in (serve.migrate, serve.jobs, serve.cron, serve.embedded_queue, submit.submit):
+        app.cli.add_command(command)

@@ -5,7 +5,7 @@ Nothing here reads what a worker can write: the database is the queue, Redis onl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from flask import current_app
@@ -13,14 +13,30 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from rq import Queue
-from rq.serializers import JSONSerializer
 
 from app.errors import Unavailable
 from worker.contract import RUN_FUNCTION
+from worker.guard import SafeJob, SafeQueue, connect
 
 APP_QUEUE = "app"
-_RESULT_TTL_S = 0
+JOB_TIMEOUT_S = 3600
+
+
+def _elsewhere(_spec: object) -> None:
+    """Stand in for the function that only machines have."""
+    raise RuntimeError("the app executes no run")
+
+
+class RunJob(SafeJob):
+    """What the app may put on a compute queue."""
+
+    allowed = {RUN_FUNCTION: _elsewhere}
+
+
+class AppJob(SafeJob):
+    """What may be put on our own queue; ``create_app`` fills the registry."""
+
+    allowed: dict[str, Callable[..., Any]] = {}
 
 
 class Carrier(Protocol):
@@ -40,30 +56,30 @@ class RedisCarrier:
     """The two Redis servers."""
 
     def __init__(self, private_url: str, runs_url: str) -> None:
-        def connect(url: str) -> Redis:
+        def impatient(url: str) -> Redis:
             # A page must not wait for a Redis that is away: the sweeper sends again.
             return Redis.from_url(
                 url, socket_timeout=3, socket_connect_timeout=2, retry=Retry(NoBackoff(), 1)
             )
 
-        self._private = connect(private_url)
-        self._runs = connect(runs_url)
+        self._private_url = private_url
+        self._private = impatient(private_url)
+        self._runs = impatient(runs_url)
 
     def send_run(self, queue_id: str, job_id: str, spec: Mapping[str, Any], timeout_s: int) -> None:
         """See :class:`Carrier`; the description is the run's id because RQ logs descriptions."""
         with _reachable():
-            Queue(queue_id, self._runs, serializer=JSONSerializer).enqueue_call(
-                RUN_FUNCTION, args=(dict(spec),), job_id=job_id, timeout=timeout_s,
-                result_ttl=_RESULT_TTL_S, failure_ttl=3600, description=f"run {spec['run_id']}",
+            SafeQueue(queue_id, self._runs, RunJob).push(
+                RUN_FUNCTION, dict(spec), job_id=job_id, timeout_s=timeout_s,
+                description=f"run {spec['run_id']}",
             )  # fmt: skip
 
     def send_job(self, function: str, *ids: Any) -> None:
         """See :class:`Carrier`."""
         with _reachable():
-            Queue(APP_QUEUE, self._private, serializer=JSONSerializer).enqueue_call(
-                function, args=ids, timeout=3600, result_ttl=_RESULT_TTL_S, failure_ttl=86400,
-                description=function,
-            )  # fmt: skip
+            SafeQueue(APP_QUEUE, self._private, AppJob).push(
+                function, *ids, description=function, timeout_s=JOB_TIMEOUT_S
+            )
 
     def depth(self, queue_id: str) -> int:
         """See :class:`Carrier`."""
@@ -71,10 +87,9 @@ class RedisCarrier:
             length: int = self._runs.llen(f"rq:queue:{queue_id}")
             return length
 
-    @property
-    def private(self) -> Redis:
-        """The private connection, for our own job worker."""
-        return self._private
+    def private_for_worker(self) -> Redis:
+        """Return a patient connection to the private Redis, for our own job worker."""
+        return connect(self._private_url)
 
 
 class _reachable:  # noqa: N801 - reads as a phrase: with _reachable()

@@ -135,7 +135,6 @@ class Run(Base):
     """Sentences worth knowing that are not failures."""
     attempt: Mapped[int] = mapped_column(default=0)
     """Number of the attempt that counts; 0 before the first is sent."""
-    cancel_requested: Mapped[bool] = mapped_column(default=False)
     image: Mapped[str] = mapped_column(String(256), default="")
     image_digest: Mapped[str] = mapped_column(String(128), default="")
     engine: Mapped[str] = mapped_column(String(20), default="")
@@ -166,16 +165,21 @@ class Attempt(Base):
     number: Mapped[int]
     machine_id: Mapped[int | None] = mapped_column(ForeignKey("machines.id"))
     token_hash: Mapped[str] = mapped_column(String(64))
-    """Empty once the attempt is over: its token opens nothing any more."""
+    """SHA-256 of its token, which opens nothing any more once ``ended_at`` is set."""
     output_prefix: Mapped[str] = mapped_column(String(128))
     """Folder of its outputs in the runs bucket; random, so no attempt can write to another's."""
+    claim: Mapped[str] = mapped_column(String(64), default="")
+    """What the worker that claimed it calls its claim: a second worker with a copy is refused."""
     last_seq: Mapped[int] = mapped_column(default=0)
+    log_chars: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str] = mapped_column(Text, default="")
     """How it ended, in words."""
+    is_failure: Mapped[bool] = mapped_column(default=False)
+    """Whether it counts against the number of attempts; one that was handed back does not."""
 
     machine: Mapped[Machine | None] = relationship(lazy="raise_on_sql")
 

@@ -1,0 +1,62 @@
+"""What machines say: events of an attempt, and heartbeats. Bearer tokens only, no cookie."""
+
+from __future__ import annotations
+
+from flask import Blueprint, jsonify, request
+from werkzeug.wrappers import Response
+
+from app.errors import Invalid, NotFound, TooLarge
+from app.platform.clock import now
+from app.platform.limiting import limiter
+from app.queues import services as queues
+from app.submissions import events as run_events
+from worker.contract import MAX_EVENTS_BYTES, ContractError, RunEvent
+
+bp = Blueprint("worker_api", __name__, url_prefix="/api/worker")
+limiter.exempt(bp)
+
+
+def _bearer() -> str:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise NotFound("Send the token as Authorization: Bearer.")
+    return token.strip()
+
+
+def _json() -> dict[str, object]:
+    if (request.content_length or 0) > MAX_EVENTS_BYTES:
+        raise TooLarge(f"Events must stay under {MAX_EVENTS_BYTES // 1024} KiB.")
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise Invalid("Send a JSON object.")
+    return body
+
+
+@bp.post("/runs/<int:run_id>/events")
+def events(run_id: int) -> Response:
+    """Take a batch of events of one attempt and answer whether to go on."""
+    body = _json()
+    number, listed = body.get("attempt"), body.get("events")
+    if not isinstance(number, int) or not isinstance(listed, list):
+        raise Invalid("Send attempt (a number) and events (a list).")
+    try:
+        batch = [RunEvent.from_json(one) for one in listed]
+    except ContractError as error:
+        raise Invalid(str(error)) from error
+    answer = run_events.receive(run_id, _bearer(), number, batch, now=now())
+    return jsonify(answer.to_json())
+
+
+@bp.post("/heartbeat")
+def heartbeat() -> Response:
+    """Note that a machine is there, and with which engine."""
+    body = _json()
+    details = body.get("details")
+    queues.hear_from(
+        _bearer(),
+        engine=str(body.get("engine", "")),
+        trusted_only=body.get("trusted_only") is True,
+        details=details if isinstance(details, dict) else {},
+        now=now(),
+    )
+    return jsonify({})

@@ -1,0 +1,118 @@
+"""What a bundle's YAML refers to: files and folders of its zip, by contained paths only."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from app.bundles.fields import Section, as_uuid
+from app.competitions.drafts import FileRef
+from app.competitions.validity import MAX_TEXT_BYTES
+from app.platform import encoding, images
+from app.platform.archive import Archive, BadArchive, normalise
+
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
+
+
+class Members:
+    """The files of a bundle whose ``competition.yaml`` stands in the folder ``root`` ("" = top)."""
+
+    def __init__(self, archive: Archive, root: str) -> None:
+        self.archive = archive
+        self.root = root
+        self._hints_left = 10
+
+    def program(self, section: Section, key: str) -> FileRef | None:
+        """Find a zip, a folder or stored data; a file that is not a zip is a problem."""
+        ref = self.file(section, key)
+        is_single = ref is not None and ref.member and not ref.is_folder
+        if ref and is_single and not self.archive.head(ref.member, 4).startswith(_ZIP_STARTS):
+            found = f"{self._shown(ref.member)}, which is not a zip file"
+            section.wrong(key, found, "a zip file or a folder")
+            return None
+        return ref
+
+    def file(self, section: Section, key: str) -> FileRef | None:
+        """Find any file, a folder or stored data."""
+        text = section.text(key)
+        if not text:
+            return None
+        member = self._member(section, key, text)
+        if member is None:
+            return None
+        if self.archive.is_file(member) or self.archive.is_folder(member):
+            return FileRef(member=member, is_folder=not self.archive.is_file(member))
+        stored = as_uuid(text)
+        if stored:
+            return FileRef(key=stored)
+        self._missing(
+            section, key, member, "a file or folder of the zip, or the key of stored data"
+        )
+        return None
+
+    def text(self, section: Section, key: str) -> tuple[str, bool]:
+        """Read a page; returns its source and whether it is HTML. Empty when there is none."""
+        member = self._content(section, key)
+        if member is None:
+            return "", False
+        is_html = PurePosixPath(member).suffix.lower() in (".html", ".htm")
+        try:
+            return encoding.text(self.archive.read(member, MAX_TEXT_BYTES)), is_html
+        except (BadArchive, encoding.WrongEncoding) as error:
+            found = f"{self._shown(member)}, which cannot be used: {error.message.rstrip('.')}"
+            section.wrong(key, found, f"text in UTF-8 of at most {MAX_TEXT_BYTES} bytes")
+            return "", False
+
+    def logo(self, section: Section, key: str) -> images.Logo | None:
+        """Read and re-encode a picture."""
+        member = self._content(section, key)
+        if member is None:
+            return None
+        try:
+            return images.logo(self.archive.read(member, images.MAX_BYTES))
+        except (BadArchive, images.BadImage) as error:
+            found = f"{self._shown(member)}, which cannot be used: {error.message.rstrip('.')}"
+            section.wrong(key, found, "a PNG, JPEG, GIF or WebP picture")
+            return None
+
+    def _content(self, section: Section, key: str) -> str | None:
+        text = section.text(key)
+        member = self._member(section, key, text) if text else None
+        if member is not None and not self.archive.is_file(member):
+            self._missing(section, key, member, "a file of the zip")
+            return None
+        return member
+
+    def _member(self, section: Section, key: str, text: str) -> str | None:
+        try:
+            path = normalise(text)
+        except ValueError as error:
+            section.wrong(key, f"a path that cannot be used: {error}", "a path inside the zip")
+            return None
+        if not path:
+            section.wrong(key, f"“{text}”, the whole bundle", "a file or folder inside it")
+            return None
+        return f"{self.root}/{path}" if self.root else path
+
+    def _missing(self, section: Section, key: str, member: str, expected: str) -> None:
+        self._hints_left -= 1  # looking for likely names is slow
+        names = [m.name for m in self.archive.files(self.root)][:2_000]
+        close = difflib.get_close_matches(member, names, 1, 0.8) if self._hints_left >= 0 else []
+        hint = f" (is {self._shown(close[0])} meant?)" if close else ""
+        section.wrong(key, f"{self._shown(member)}, which is not in the zip", expected + hint)
+
+    def _shown(self, member: str) -> str:
+        return f"“{member.removeprefix(f'{self.root}/') if self.root else member}”"
+
+
+def write(archive: Archive, ref: FileRef, out: BinaryIO) -> None:
+    """Write what a reference to the archive means to ``out``; a folder becomes a zip of its contents.
+
+    Raises:
+        BadArchive: the content is damaged.
+    """
+    if ref.is_folder:
+        archive.zip_folder(ref.member, out)
+    else:
+        archive.copy(ref.member, out)

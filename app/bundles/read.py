@@ -1,0 +1,124 @@
+"""A bundle's zip as a draft, with every problem named by file, line and key."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from app.bundles import manifest
+from app.bundles.fields import Note, Report, Section, described
+from app.bundles.members import Members
+from app.competitions import validity
+from app.competitions.drafts import CompetitionDraft, Problem
+from app.platform import strictyaml
+from app.platform.archive import Archive, BadArchive
+from app.platform.encoding import WrongEncoding
+
+MANIFEST = "competition.yaml"
+_OTHER_NAMES = ("competition.yml",)
+_TWO, _ONE = ("2", "2.0"), ("1", "1.0", "1.5", "1.8")
+
+
+@dataclass(frozen=True)
+class BundleReading:
+    """What a bundle says; ``draft`` is None when there are problems."""
+
+    draft: CompetitionDraft | None
+    notes: tuple[Note, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def read(archive: Archive) -> BundleReading:
+    """Read a bundle of format version 2; all its problems at once."""
+    found = _manifest(archive)
+    if isinstance(found, Problem):
+        return BundleReading(None, problems=(found,))
+    name, root = found
+    try:
+        document = strictyaml.load(archive.read(name, strictyaml.MAX_BYTES))
+    except (strictyaml.BadYaml, WrongEncoding, BadArchive) as error:
+        expected = "YAML text in UTF-8"
+        return BundleReading(None, problems=(Problem(name, "", expected, error.message),))
+    report = Report(document.places)
+    if root:
+        sentence = f"Everything is inside the folder “{root}”; it was read as if zipped without it."
+        report.notes.append(Note("", sentence))
+    for sentence in document.duplicates:
+        expected = "each key once"
+        report.problems.append(Problem("", "a key given twice", expected, sentence))
+    draft = _draft(document, report, Members(archive, root))
+    if draft:
+        report.problems += _new(validity.problems(draft), report.problems)
+    lines = {strictyaml.path_text(path): place.line for path, place in document.places.items()}
+    problems = tuple(
+        dataclasses.replace(problem, where=_located(name, problem.where, lines))
+        for problem in report.problems
+    )
+    notes = tuple(Note(_located(name, note.where, lines), note.sentence) for note in report.notes)
+    return BundleReading(None if problems else draft, notes, problems)
+
+
+def _manifest(archive: Archive) -> tuple[str, str] | Problem:
+    """Find the manifest and the folder it stands in."""
+    wrapping = archive.wrapping_folder()
+    for root in ("", wrapping) if wrapping else ("",):
+        for name in (MANIFEST, *_OTHER_NAMES):
+            path = f"{root}/{name}" if root else name
+            if archive.is_file(path):
+                return path, root
+    names = [member.name for member in archive.files()]
+    elsewhere = [name for name in names if name.rpartition("/")[2].lower() == MANIFEST]
+    found = f"only {elsewhere[0]}" if elsewhere else f"{len(names)} other files"
+    sentence = (
+        f"{MANIFEST} is not at the top of the zip; found {found}. Move it there and zip again."
+    )
+    return Problem(MANIFEST, found, f"{MANIFEST} at the top of the zip", sentence)
+
+
+def _draft(
+    document: strictyaml.Document, report: Report, members: Members
+) -> CompetitionDraft | None:
+    if not isinstance(document.value, dict):
+        report.wrong((), described(document.value), "a mapping of keys to values")
+        return None
+    top = Section(document.value, (), report)
+    version = top.text("version").lower().removeprefix("v")
+    if not version and top.has("tasks"):
+        report.note(("version",), "No version is given; the bundle was read as version 2.")
+    elif version in _ONE or not version:
+        found = f"version {version}" if version else "no version and no tasks"
+        sentence = (
+            f"Found {found}, the older bundle format. This release reads version 2 only: "
+            f"describe the tasks under “tasks” and set “version: 2”."
+        )
+        report.problems.append(Problem("version", found, "version: 2", sentence))
+        return None
+    elif version not in _TWO:
+        report.wrong(("version",), f"“{version[:60]}”", "2")
+        return None
+    return manifest.read(top, members)
+
+
+def _new(found: Iterable[Problem], known: Iterable[Problem]) -> list[Problem]:
+    """Leave out what only follows from a value that could not be read."""
+    places = {problem.where for problem in known if problem.where}
+    return [
+        problem
+        for problem in found
+        if problem.where not in places
+        and not any(
+            place.startswith((f"{problem.where}.", f"{problem.where}[")) for place in places
+        )
+    ]
+
+
+def _located(name: str, where: str, lines: Mapping[str, int]) -> str:
+    """Say "competition.yaml, line 14, phases[1].end"; a missing key has the line of its parent."""
+    if not where:
+        return name
+    known = where
+    while known and known not in lines:
+        known = known[: max(known.rfind("."), known.rfind("["), 0)]
+    line = f", line {lines[known]}" if known else ""
+    return f"{name}{line}, {where}"

@@ -1,0 +1,119 @@
+"""Commands that run the server's own processes: migrate, jobs and cron."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+import click
+from alembic import command
+from alembic.config import Config
+from flask.cli import with_appcontext
+
+from app.bundles import services as bundles
+from app.platform.clock import now
+from app.platform.configured import settings
+from app.platform.db import db, unit_of_work
+from app.platform.logging import event
+from app.platform.queueing import APP_QUEUE, AppJob, RedisCarrier, carrier
+from app.platform.storage import S3Store, store
+from app.queues import services as queues
+from app.submissions import dispatch
+from worker.guard import SafeQueue, SafeWorker, worker_name
+
+log = logging.getLogger(__name__)
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+
+def alembic_config() -> Config:
+    """Return Alembic's configuration for this app's database."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return config
+
+
+@click.command("migrate")
+@with_appcontext
+def migrate() -> None:
+    """Bring the database to the newest schema, and make the buckets."""
+    command.upgrade(alembic_config(), "head")
+    place = store()
+    if isinstance(place, S3Store):
+        place.prepare()
+
+
+@click.command("embedded-queue")
+@click.option("--qid", required=True)
+@click.option("--token", required=True, envvar="PLUMBLINE_WORKER_TOKEN")
+@click.option("--machine", default="this-machine")
+@with_appcontext
+def embedded_queue(qid: str, token: str, machine: str) -> None:
+    """Make the default queue and its machine known (safe to repeat)."""
+    with unit_of_work():
+        queue = queues.ensure_default_queue(now=now(), qid=qid)
+        queues.add_machine(queue, machine, token, now=now())
+
+
+class _AppWorker(SafeWorker):
+    """Runs our own jobs; a child must not share its parent's database connections."""
+
+    def main_work_horse(self, job: AppJob, queue: SafeQueue) -> None:  # type: ignore[override]
+        """Drop inherited connections without closing the parent's."""
+        db.engine.dispose(close=False)
+        super().main_work_horse(job, queue)
+
+
+@click.command("jobs")
+@with_appcontext
+def jobs() -> None:
+    """Run background jobs until stopped."""
+    here = carrier()
+    if not isinstance(here, RedisCarrier):
+        raise click.ClickException("Jobs need a Redis.")
+    queue = SafeQueue(APP_QUEUE, here.private_for_worker(), AppJob)
+    _AppWorker(queue, worker_name(APP_QUEUE, "server")).work(logging_level="WARNING")
+
+
+@click.command("cron")
+@with_appcontext
+def cron() -> None:
+    """Sweep and dispatch every few seconds until stopped."""
+    stop = threading.Event()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    event(log, "cron.started", every_s=settings().sweep_s)
+    while not stop.is_set():
+        _round()
+        stop.wait(settings().sweep_s)
+
+
+def _round() -> None:
+    """Do everything that is due; each thing on its own, so that one cannot stop the others."""
+    for due in (_sweep, _fail_stale_imports):
+        try:
+            due()
+        except Exception:
+            log.exception("cron.failed", extra={"due": due.__name__})
+            db.session.rollback()
+        finally:
+            db.session.remove()
+
+
+def _sweep() -> None:
+    if swept := dispatch.sweep(now=now()):
+        event(log, "cron.swept", runs=swept)
+    dispatch.dispatch(now=now())
+
+
+def _fail_stale_imports() -> None:
+    with unit_of_work():
+        bundles.fail_stale(now=now())
+
+

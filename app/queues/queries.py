@@ -1,0 +1,48 @@
+"""What is known of queues and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from app.platform.db import db
+from app.queues.models import ONLINE_FOR, ComputeQueue, Machine
+
+
+def online_machines(now: datetime) -> dict[int, int]:
+    """Return how many machines answered lately, by queue id; absent means none."""
+    rows = db.session.execute(
+        select(Machine.queue_id, func.count())
+        .where(Machine.last_seen_at > now - ONLINE_FOR)
+        .group_by(Machine.queue_id)
+    )
+    return {queue_id: count for queue_id, count in rows}
+
+
+def machines_of(queue_id: int) -> Sequence[Machine]:
+    """Return the machines of a queue, the latest heard of first."""
+    return db.session.scalars(
+        select(Machine).where(Machine.queue_id == queue_id).order_by(Machine.last_seen_at.desc())
+    ).all()
+
+
+def trusted_only(queue_id: int, now: datetime) -> bool:
+    """Return whether a machine that runs programs without a real sandbox serves this queue."""
+    statement = select(Machine.id).where(
+        Machine.queue_id == queue_id,
+        Machine.trusted_only,
+        Machine.last_seen_at > now - ONLINE_FOR,
+    )
+    return db.session.scalars(statement.limit(1)).first() is not None
+
+
+def default_queue() -> ComputeQueue | None:
+    """Return the queue of benchmarks that name none."""
+    return db.session.scalars(select(ComputeQueue).where(ComputeQueue.is_default)).first()
+
+
+def by_qid(qid: str) -> ComputeQueue | None:
+    """Return the queue with this opaque id."""
+    return db.session.scalars(select(ComputeQueue).where(ComputeQueue.qid == qid)).first()

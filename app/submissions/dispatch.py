@@ -1,0 +1,200 @@
+"""The queue is the database: which waiting run goes to a machine next, and what got lost."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import joinedload
+
+from app.competitions.models import Phase
+from app.errors import Unavailable
+from app.platform import queueing
+from app.platform.clock import now as clock_now
+from app.platform.configured import settings
+from app.platform.db import db, is_postgresql, unit_of_work
+from app.platform.logging import event
+from app.queues import queries as queues
+from app.queues.models import ComputeQueue
+from app.submissions import outcome, runs
+from app.submissions.models import Attempt, Run, State, Submission
+from worker.contract import RunSpec
+
+log = logging.getLogger(__name__)
+_SWEEPER_LOCK = 7301
+_IN_FLIGHT = (State.SENT, State.RUNNING)
+
+
+@dataclass(frozen=True)
+class _Message:
+    job_id: str
+    spec: RunSpec
+
+
+def ring() -> None:
+    """Dispatch now; rung after a commit that queued a run or freed a machine."""
+    dispatch(now=clock_now())
+
+
+def dispatch(*, now: datetime) -> int:
+    """Send to each queue as many runs as it has free machines, plus one; returns how many."""
+    with unit_of_work():
+        messages = [m for queue, room in _room(now) for m in _release(queue, room, now)]
+    for message in messages:
+        _send(message, now)
+    return len(messages)
+
+
+def _room(now: datetime) -> list[tuple[ComputeQueue, int]]:
+    """Return the queues with waiting runs and how many each can be sent."""
+    machines = queues.online_machines(now)
+    counts = db.session.execute(
+        select(Run.queue_id, Run.state, func.count())
+        .where(Run.state.in_([State.QUEUED, *_IN_FLIGHT]))
+        .group_by(Run.queue_id, Run.state)
+    )
+    by_queue: dict[int, dict[str, int]] = {}
+    for queue_id, state, count in counts:
+        by_queue.setdefault(queue_id, {})[state] = count
+    waiting = {qid: states for qid, states in by_queue.items() if states.get(State.QUEUED)}
+    if not waiting:
+        return []
+    found = db.session.scalars(select(ComputeQueue).where(ComputeQueue.id.in_(waiting)))
+    return [
+        (queue, machines.get(queue.id, 0) + 1 - sum(waiting[queue.id].get(s, 0) for s in _IN_FLIGHT))
+        for queue in found
+    ]
+
+
+def _release(queue: ComputeQueue, room: int, now: datetime) -> list[_Message]:
+    messages = []
+    for run_id in _fair_order(queue.id, room):
+        taken = db.session.execute(
+            update(Run)
+            .where(Run.id == run_id, Run.state == State.QUEUED)
+            .values(state=State.SENT, sent_at=now)
+        )
+        if taken.rowcount:  # type: ignore[attr-defined] # 0: another process was faster
+            messages.append(_open(run_id, queue, now))
+    return messages
+
+
+def _open(run_id: int, queue: ComputeQueue, now: datetime) -> _Message:
+    run = db.session.scalars(
+        select(Run)
+        .where(Run.id == run_id)
+        .options(
+            joinedload(Run.revision),
+            joinedload(Run.submission).joinedload(Submission.phase).joinedload(Phase.competition),
+        )
+        .execution_options(populate_existing=True)
+    ).one()
+    attempt, token = runs.open_attempt(run, now=now)
+    db.session.flush()  # the attempt's id names the job
+    spec = runs.specify(run, run.submission.phase, queue.qid, token)
+    outcome.refresh_state(run.submission_id)
+    return _Message(f"{queue.qid}-{run.id}-{attempt.number}", spec)
+
+
+def _fair_order(queue_id: int, room: int) -> Sequence[int]:
+    """Return the next runs: whoever has least under way first, then the oldest.
+
+    Every waiting run is numbered within its owner; with what the owner has in flight that gives
+    its turn, so 500 submissions of one person stand behind the first one of everybody else.
+    """
+    if room <= 0:
+        return []
+    in_flight = (
+        select(Submission.owner_id, func.count().label("busy"))
+        .join(Run, Run.submission_id == Submission.id)
+        .where(Run.queue_id == queue_id, Run.state.in_(_IN_FLIGHT))
+        .group_by(Submission.owner_id)
+        .subquery()
+    )
+    waiting = (
+        select(
+            Run.id,
+            Run.queued_at,
+            Submission.owner_id,
+            func.row_number()
+            .over(partition_by=Submission.owner_id, order_by=(Run.queued_at, Run.id))
+            .label("place"),
+        )
+        .join(Submission, Run.submission_id == Submission.id)
+        .where(Run.queue_id == queue_id, Run.state == State.QUEUED)
+        .subquery()
+    )
+    turn = waiting.c.place + func.coalesce(in_flight.c.busy, 0)
+    statement = (
+        select(waiting.c.id)
+        .outerjoin(in_flight, in_flight.c.owner_id == waiting.c.owner_id)
+        .order_by(turn, waiting.c.queued_at, waiting.c.id)
+        .limit(room)
+    )
+    return db.session.scalars(statement).all()
+
+
+def _send(message: _Message, now: datetime) -> None:
+    """Put one attempt on its queue; with Redis away the run waits again and nothing is lost."""
+    spec = message.spec
+    limit = runs.whole_time_s(spec.timeout_s)
+    try:
+        queueing.carrier().send_run(spec.queue_id, message.job_id, spec.to_json(), limit)
+        event(log, "run.sent", run_id=spec.run_id, attempt=spec.attempt)
+    except Unavailable:
+        event(log, "run.not_sent", run_id=spec.run_id, level=logging.WARNING)
+        with unit_of_work():
+            run = db.session.get_one(Run, spec.run_id)
+            outcome.hand_back(run, spec.attempt, "The queue did not answer.", now=now)
+
+
+def sweep(*, now: datetime) -> int:
+    """Find what Redis or a machine forgot, and queue it again; returns how many runs."""
+    with unit_of_work():
+        if is_postgresql() and not db.session.scalar(
+            text("select pg_try_advisory_xact_lock(:key)"), {"key": _SWEEPER_LOCK}
+        ):
+            return 0  # another sweeper is at it
+        swept = _sweep_unclaimed(now) + _sweep_silent(now)
+    return swept
+
+
+def _sweep_unclaimed(now: datetime) -> int:
+    """Requeue what was sent long ago and that no machine claimed though one is there."""
+    machines = queues.online_machines(now)
+    late = db.session.scalars(
+        select(Run).where(
+            Run.state == State.SENT,
+            Run.sent_at < now - timedelta(seconds=settings().sent_timeout_s),
+        )
+    ).all()
+    swept = 0
+    for run in late:
+        queue = db.session.get_one(ComputeQueue, run.queue_id)
+        # With no machine online the message may well lie there still: no need for a second one.
+        if machines.get(run.queue_id, 0) or not _depth(queue.qid):
+            outcome.hand_back(run, run.attempt, "No machine claimed it in time.", now=now)
+            swept += 1
+    return swept
+
+
+def _depth(qid: str) -> int:
+    try:
+        return queueing.carrier().depth(qid)
+    except Unavailable:
+        return 1  # not knowable now; look again in the next round
+
+
+def _sweep_silent(now: datetime) -> int:
+    """Take runs from machines whose lease is over."""
+    silent = db.session.scalars(
+        select(Run)
+        .join(Attempt, (Attempt.run_id == Run.id) & (Attempt.number == Run.attempt))
+        .where(Run.state == State.RUNNING, Attempt.lease_until < now)
+    ).all()
+    for run in silent:
+        outcome.lose(run, "The machine stopped answering.", now=now)
+    return len(silent)

@@ -1,0 +1,155 @@
+"""How runs end, and what that makes of their submission. Every move goes through MOVES."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import joinedload
+
+from app.platform.configured import settings
+from app.platform.db import after_commit, db
+from app.platform.logging import event
+from app.submissions import quota
+from app.submissions.models import MOVES, TERMINAL, Attempt, Run, RunOutput, State, Submission
+from worker.contract import Blame, Step
+
+log = logging.getLogger(__name__)
+
+on_finished: list[Callable[..., Any]] = []
+"""Called as ``fn(submission, now=...)`` once a submission ended, in the same transaction."""
+
+on_waiting: list[Callable[[], Any]] = []
+"""Called after the commit, when a run waits again or a machine became free."""
+
+_ADVANCE = {State.HELD: 0, State.QUEUED: 1, State.SENT: 2, State.RUNNING: 3}
+
+
+def move(run: Run, to: State) -> bool:
+    """Move a run if the table allows it; late and repeated news change nothing."""
+    if to not in MOVES[State(run.state)]:
+        return False
+    run.state = to
+    return True
+
+
+def current_attempt(run: Run) -> Attempt | None:
+    """Return the attempt of a run that counts."""
+    return db.session.scalars(
+        select(Attempt).where(Attempt.run_id == run.id, Attempt.number == run.attempt)
+    ).first()
+
+
+def end(
+    run: Run, to: State, *, now: datetime, reason: str = "", blame: str = "", failure: bool = False
+) -> None:
+    """End a run for good, close its attempt, and settle its submission."""
+    if not move(run, to):
+        return
+    run.reason, run.blame, run.ended_at = reason, blame, now
+    _close(run, reason or to.value, now, failure=failure)
+    event(log, "run.ended", run_id=run.id, state=to.value, blame=blame, attempt=run.attempt)
+    _ring()
+    settle(run.submission_id, now=now)
+
+
+def hand_back(run: Run, attempt_number: int, why: str, *, now: datetime) -> None:
+    """Queue a run again without counting the attempt: it was nobody's failure."""
+    if run.attempt == attempt_number and move(run, State.QUEUED):
+        _close(run, why, now, failure=False)
+        _ring()
+        refresh_state(run.submission_id)
+
+
+def lose(run: Run, why: str, *, now: datetime) -> None:
+    """Give a run a new attempt after a failure of ours, or end it when it had enough."""
+    attempts = db.session.scalars(
+        select(Attempt).where(Attempt.run_id == run.id, Attempt.is_failure)
+    ).all()
+    if len(attempts) + 1 >= settings().max_attempts:
+        reason = (
+            f"The platform failed, not your submission: {why} It was tried {len(attempts) + 1} "
+            "times and does not count against your limits. Submit it again, or ask the organizer."
+        )
+        end(run, State.FAILED, now=now, reason=reason, blame=Blame.PLATFORM, failure=True)
+        return
+    if move(run, State.QUEUED):
+        _close(run, why, now, failure=True)
+        run.notes = [*run.notes, f"Attempt {run.attempt} was lost: {why} A new one follows."]
+        event(log, "run.lost", run_id=run.id, attempt=run.attempt, level=logging.WARNING)
+        _ring()
+        refresh_state(run.submission_id)
+
+
+def _close(run: Run, why: str, now: datetime, *, failure: bool) -> None:
+    if run.state == State.QUEUED:
+        run.step, run.sent_at, run.started_at = "", None, None
+        db.session.execute(delete(RunOutput).where(RunOutput.run_id == run.id))
+    attempt = current_attempt(run)
+    if attempt is not None and attempt.ended_at is None:
+        attempt.ended_at, attempt.outcome, attempt.is_failure = now, why, failure
+
+
+def _ring() -> None:
+    for bell in on_waiting:
+        after_commit(bell)
+
+
+def refresh_state(submission_id: int) -> Submission:
+    """Let a submission show the least advanced of its runs."""
+    db.session.flush()  # the query below must see the runs' moves
+    submission = db.session.scalars(
+        select(Submission)
+        .where(Submission.id == submission_id)
+        .options(joinedload(Submission.runs), joinedload(Submission.phase))
+        .execution_options(populate_existing=True)
+    ).unique().one()  # fmt: skip
+    live = [State(run.state) for run in submission.runs if run.state not in TERMINAL]
+    if live:
+        submission.state = min(live, key=_ADVANCE.__getitem__)
+    return submission
+
+
+def settle(submission_id: int, *, now: datetime) -> None:
+    """End a submission once all its runs ended: state, reason, the try, and who is told."""
+    submission = refresh_state(submission_id)
+    if not submission.runs or any(run.state not in TERMINAL for run in submission.runs):
+        return
+    if submission.state in TERMINAL:
+        return
+    states = {State(run.state) for run in submission.runs}
+    for state in (State.FAILED, State.CANCELLED, State.FINISHED):
+        if state in states:
+            submission.state = state
+            break
+    submission.ended_at = now
+    submission.reason, submission.blame = _reason(submission)
+    if not _uses_a_try(submission):
+        quota.give_back(submission)
+    for tell in on_finished:
+        tell(submission, now=now)
+
+
+def _reason(submission: Submission) -> tuple[str, str]:
+    """Return the sentence of the first run that ended as its submission did, and whose it is."""
+    if submission.state == State.FINISHED:
+        return "", ""
+    ended = [run for run in submission.runs if run.state == submission.state]
+    finished = sum(run.state == State.FINISHED for run in submission.runs)
+    reason = ended[0].reason
+    if finished:
+        total = len(submission.runs)
+        reason += f" {finished} of {total} tasks finished and keep their scores."
+    return reason, ended[0].blame
+
+
+def _uses_a_try(submission: Submission) -> bool:
+    if submission.state == State.FINISHED:
+        return True
+    if submission.state == State.CANCELLED:
+        return any(run.step in (Step.SCORE, Step.UPLOAD) for run in submission.runs)
+    by_participant = any(run.blame == Blame.PARTICIPANT for run in submission.runs)
+    return by_participant and submission.phase.count_failed_submissions
