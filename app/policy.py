@@ -13,7 +13,8 @@ from enum import StrEnum
 from app.bundles.models import BundleImport
 from app.competitions.models import Competition, Leaderboard, Membership, Phase
 from app.errors import Forbidden
-from app.resources.models import StoredFile
+from app.queues.models import ComputeQueue
+from app.resources.models import Solution, StoredFile, Task
 from app.submissions.models import Submission
 
 
@@ -37,7 +38,10 @@ class Viewer:
 
 ANONYMOUS = Viewer()
 
-Thing = Competition | Phase | Leaderboard | Submission | StoredFile | BundleImport | None
+Resource = StoredFile | Task | Solution
+Thing = (
+    Competition | Phase | Leaderboard | Submission | Resource | ComputeQueue | BundleImport | None
+)
 Predicate = Callable[[Viewer, Thing], bool]
 
 
@@ -46,21 +50,27 @@ class Act(StrEnum):
 
     BOARD_VIEW = "board:view"
     BUNDLE_IMPORT = "bundle:import"
+    COMPETITION_CREATE = "competition:create"
     COMPETITION_EDIT = "competition:edit"
     COMPETITION_GRANT = "competition:grant"
     COMPETITION_PUBLISH = "competition:publish"
     COMPETITION_REGISTER = "competition:register"
     COMPETITION_VIEW = "competition:view"
     ENTRY_CHANGE = "entry:change"
+    FILE_CHANGE = "file:change"
+    FILE_UPLOAD = "file:upload"
     FILE_USE = "file:use"
     IMPORT_VIEW = "import:view"
     PARTICIPANT_DECIDE = "participant:decide"
+    QUEUE_USE = "queue:use"
+    SOLUTION_USE = "solution:use"
     STYLEGUIDE_VIEW = "styleguide:view"
     SUBMISSION_CANCEL = "submission:cancel"
     SUBMISSION_CREATE = "submission:create"
     SUBMISSION_RUN = "submission:run"
     SUBMISSION_VIEW = "submission:view"
     SUBMISSION_VIEW_OUTPUTS = "submission:view-outputs"
+    TASK_USE = "task:use"
 
 
 def _competition(thing: Thing) -> Competition | None:
@@ -82,7 +92,7 @@ def _staff(viewer: Viewer, _thing: Thing) -> bool:
 
 
 def _owner(viewer: Viewer, thing: Thing) -> bool:
-    if not isinstance(thing, Submission | StoredFile | BundleImport):
+    if not isinstance(thing, Submission | Resource | BundleImport):
         return False
     return viewer.user_id is not None and thing.owner_id == viewer.user_id
 
@@ -135,7 +145,11 @@ def _owner_who_may_see_outputs(viewer: Viewer, thing: Thing) -> bool:
 
 
 def _shared(_viewer: Viewer, thing: Thing) -> bool:
-    return isinstance(thing, StoredFile) and thing.is_public
+    return isinstance(thing, StoredFile | Task) and thing.is_public
+
+
+def _default_queue(_viewer: Viewer, thing: Thing) -> bool:
+    return isinstance(thing, ComputeQueue) and thing.is_default
 
 
 def _visible_board(viewer: Viewer, thing: Thing) -> bool:
@@ -151,21 +165,27 @@ def _visible_board(viewer: Viewer, thing: Thing) -> bool:
 RULES: dict[Act, tuple[Predicate, ...]] = {
     Act.BOARD_VIEW: (_visible_board, _organizer, _staff),
     Act.BUNDLE_IMPORT: (_signed_in,),
+    Act.COMPETITION_CREATE: (_signed_in,),
     Act.COMPETITION_EDIT: (_organizer, _staff),
     Act.COMPETITION_GRANT: (_staff,),
     Act.COMPETITION_PUBLISH: (_organizer, _staff),
     Act.COMPETITION_REGISTER: (_member_to_be, _organizer),
     Act.COMPETITION_VIEW: (_published, _organizer, _former_visitor, _link_holder, _staff),
     Act.ENTRY_CHANGE: (_owner, _organizer, _staff),
+    Act.FILE_CHANGE: (_owner,),
+    Act.FILE_UPLOAD: (_signed_in,),
     Act.FILE_USE: (_owner, _shared),
     Act.IMPORT_VIEW: (_owner, _staff),
     Act.PARTICIPANT_DECIDE: (_organizer, _staff),
+    Act.QUEUE_USE: (_default_queue, _staff),
+    Act.SOLUTION_USE: (_owner,),
     Act.STYLEGUIDE_VIEW: (_staff,),
     Act.SUBMISSION_CANCEL: (_owner, _organizer, _staff),
     Act.SUBMISSION_CREATE: (_participant,),
     Act.SUBMISSION_RUN: (_organizer, _staff),
     Act.SUBMISSION_VIEW: (_owner, _organizer, _staff),
     Act.SUBMISSION_VIEW_OUTPUTS: (_owner_who_may_see_outputs, _organizer, _staff),
+    Act.TASK_USE: (_owner, _shared),
 }
 """Any predicate that holds is enough; an act without a row is allowed to nobody."""
 
@@ -186,6 +206,11 @@ def require(viewer: Viewer, act: Act, thing: Thing = None) -> None:
 
 
 _REFUSALS = {
+    Act.BUNDLE_IMPORT: "Log in to upload a bundle.",
+    Act.COMPETITION_CREATE: "Log in to make a benchmark.",
+    Act.COMPETITION_GRANT: "Only an administrator grants this.",
+    Act.FILE_CHANGE: "This file is somebody else's.",
+    Act.FILE_UPLOAD: "Log in to upload a file.",
     Act.SUBMISSION_CREATE: "Only approved participants may submit. Register for the benchmark first.",
     Act.PARTICIPANT_DECIDE: "Only the organizers decide who takes part.",
     Act.COMPETITION_PUBLISH: "Only the organizers may publish or unpublish this benchmark.",

@@ -46,7 +46,11 @@ class BundleImport(Base):
     competition_id: Mapped[int | None] = mapped_column(
         ForeignKey("competitions.id", ondelete="SET NULL")
     )
+    object_keys: Mapped[list[Any]] = mapped_column(default=list)
+    """What it stored so far, ``[bucket, key]`` each, so that a failure leaves nothing behind."""
     created_at: Mapped[datetime]
+    heard_at: Mapped[datetime]
+    """Its last sign of life; one that stays silent has crashed."""
     ended_at: Mapped[datetime | None]
 
     owner: Mapped[User] = relationship(lazy="raise_on_sql")

@@ -7,7 +7,17 @@ import secrets
 import time
 from typing import Any
 
-from flask import Flask, flash, g, jsonify, make_response, redirect, render_template, request
+from flask import (
+    Flask,
+    current_app,
+    flash,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+)
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
@@ -60,6 +70,18 @@ def poll(url: str, *, fragment: str, over: bool, **context: Any) -> Response:
     if not is_fragment():
         return redirect(url, 303)
     return make_response(render_template(fragment, **context), POLL_OVER if over else 200)
+
+
+def receive_large_form(limit_bytes: int) -> None:
+    """Read a form that carries a file of up to ``limit_bytes``, holding no lock while it arrives.
+
+    For views that are exempt from the app-wide token check, after ``login_required``: the token is
+    checked here, once it is known who sends, so that a stranger cannot make us read gigabytes.
+    """
+    db.release()
+    request.max_content_length = limit_bytes
+    if current_app.config["WTF_CSRF_ENABLED"]:
+        csrf.protect()
 
 
 def init(app: Flask, *, csp: str) -> None:
