@@ -84,6 +84,11 @@ class Service:
         """Tell whether the process lives."""
         return self.process is not None and self.process.poll() is None
 
+    def ending(self) -> str:
+        """Say how it ended: by which signal, or with which last words."""
+        code = self.process.poll() if self.process is not None else None
+        return f"signal {-code}" if code is not None and code < 0 else last_line(self.log)
+
     def stop(self, seconds: float = 10) -> None:
         """Ask it to end, then make it."""
         if self.process is None:

@@ -99,7 +99,7 @@ class Stack:
             migrate(self.home, self.environ)
             self._add_processes()
             self.companion = subprocess.Popen(
-                python_module("launcher.companion", self.address, *self.command),
+                python_module("launcher.companion", "--address", self.address, *self.command),
                 env=self.environ | {"PYTHONPATH": str(ROOT)},
             )
             self.processes.loop()
@@ -139,7 +139,7 @@ class Stack:
     def _look_after(self) -> None:
         for service in self.servers.all:
             if not service.is_running() and not self.failure:
-                self.failure = f"{service.name} stopped by itself: {last_line(service.log)}"
+                self.failure = f"{service.name} stopped by itself ({service.ending()})."
                 self.processes.terminate()
         if self.companion is not None and self.companion.poll() is not None and not self.serves_on:
             self.processes.terminate()
