@@ -13,6 +13,8 @@ from flask_babel import get_locale, gettext, ngettext
 from jinja2 import Environment
 from markupsafe import Markup
 
+from app.platform import clock
+
 MINUTE_S, HOUR_S, DAY_S, YEAR_S = 60, 3600, 86_400, 31_557_600
 Show = Literal["both", "relative", "absolute"]
 
@@ -171,7 +173,7 @@ def time_scale(
     return TimeScale(tuple(bars), now_x)
 
 
-def install(environment: Environment, now: Callable[[], datetime]) -> None:
+def install(environment: Environment, now: Callable[[], datetime] = clock.now) -> None:
     """Give templates ``when``, ``time_scale``, and the filters ``duration`` and ``size``."""
 
     def when_now(moment: datetime, show: Show = "both") -> Markup:

@@ -15,6 +15,7 @@ function typeset(katex, root) {
     node.dataset.typeset = "";
     try {
       katex.render(source, node, { displayMode, throwOnError: false, trust: false, maxExpand: 200, maxSize: 20 });
+      if (node.scrollWidth > node.clientWidth) node.tabIndex = 0; // arrow keys then reach its end
     } catch {
       node.textContent = source; // KaTeX throws what is not a parse error, such as too many expansions
     }
