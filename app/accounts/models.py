@@ -30,6 +30,11 @@ class User(Base):
         """What other people read."""
         return self.display_name or self.username
 
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether this is somebody; Flask-Login asks its visitor the same question."""
+        return True
+
 
 class LoginSession(Base):
     """One log-in on one browser; deleting the row logs it out."""
