@@ -1,0 +1,264 @@
+"""Uploads in their two ways, files that the server stores by itself, and links to download them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, BinaryIO, Protocol
+
+from app.errors import Forbidden, Invalid, NotFound, Refused, TooLarge
+from app.platform import archive
+from app.platform.archive import BadArchive
+from app.platform.configured import settings
+from app.platform.db import after_commit, db, release
+from app.platform.storage import PRIVATE, PUBLIC, ObjectRef, new_ref, put_bytes, store
+from app.policy import Act, Viewer, require
+from app.resources import filenames, queries
+from app.resources.measuring import MIB, Measured, copy, limit_sentence
+from app.resources.models import FileKind, StoredFile
+
+UPLOAD_LIFE = timedelta(hours=1)
+LINK_LIFE = timedelta(minutes=15)
+ABANDONED_AFTER = timedelta(days=1)
+_ZIPS = {FileKind.SUBMISSION: archive.SUBMISSION, FileKind.COMPETITION_BUNDLE: archive.BUNDLE}
+"""What must be a zip, and how large a one."""
+
+
+class Sent(Protocol):
+    """A form that brings a file: its field ``file``, or ``upload_key`` of what was sent before."""
+
+    @property
+    def form(self) -> Mapping[str, str]:
+        """The text fields."""
+
+    @property
+    def files(self) -> Mapping[str, Any]:
+        """The files, each with ``filename`` and a seekable ``stream``."""
+
+
+def start_upload(
+    actor: Viewer, kind: FileKind, file_name: str, size_bytes: int, *, now: datetime
+) -> tuple[StoredFile, str]:
+    """Make room for a file that the browser sends straight to the store.
+
+    Returns:
+        (file, url): the row, incomplete; where to PUT the bytes within an hour.
+
+    Raises:
+        Invalid: the file is empty or of the wrong type.
+        TooLarge: it is over the limit of this site.
+    """
+    require(actor, Act.FILE_UPLOAD)
+    name = _named(kind, file_name)
+    _check_size(size_bytes)
+    place = new_ref(PRIVATE, "uploads", f"{kind}.zip")
+    file = StoredFile(
+        owner_id=_person(actor), kind=kind, name=name, file_name=name, bucket=place.bucket,
+        object_key="", upload_key=place.key, size_bytes=size_bytes, created_at=now,
+    )  # fmt: skip
+    db.session.add(file)
+    db.session.flush()
+    return file, store().presign_put(place, UPLOAD_LIFE)
+
+
+def complete_upload(actor: Viewer, file: StoredFile, *, now: datetime) -> StoredFile:
+    """Take over what the browser sent; from here on the bytes cannot change.
+
+    Ends the transaction so far, because copying is slow: call it before anything is changed or
+    loaded. Completing a file twice is harmless.
+
+    Raises:
+        Refused: nothing has arrived.
+        Invalid, TooLarge: what arrived cannot be used; it is deleted.
+    """
+    require(actor, Act.FILE_CHANGE, file)
+    if file.is_complete:
+        return file
+    file_id, kind = file.id, FileKind(file.kind)
+    sent = ObjectRef(file.bucket, file.upload_key)
+    release()
+    size = store().size(sent)
+    if size is None:
+        raise Refused("The file has not arrived. Send it again.")
+    kept = new_ref(PRIVATE, "files", f"{kind}.zip")
+    try:
+        _check_size(size)
+        store().copy(sent, kept)
+        # Judged is the copy: whoever holds the upload URL may still write to the original.
+        size, sha256 = _judged(kept, kind)
+    except (Invalid, TooLarge):
+        forget([sent, kept])
+        raise
+    file = db.session.get_one(StoredFile, file_id, with_for_update=True, populate_existing=True)
+    if file.is_complete:  # a second click was faster
+        after_commit(partial(forget, [kept]))
+        return file
+    file.object_key, file.size_bytes, file.sha256 = kept.key, size, sha256
+    file.is_complete, file.created_at, file.upload_key = True, now, ""
+    after_commit(partial(forget, [sent]))
+    db.session.flush()
+    return file
+
+
+def receive(
+    actor: Viewer, kind: FileKind, file_name: str, stream: BinaryIO, *, now: datetime
+) -> StoredFile:
+    """Store a file that came through the app: a browser without JavaScript, or a command.
+
+    Ends the transaction so far, because storing is slow: call it before anything is changed or
+    loaded.
+
+    Args:
+        stream: seekable.
+
+    Raises:
+        Invalid, TooLarge: the file cannot be used.
+    """
+    require(actor, Act.FILE_UPLOAD)
+    name = _named(kind, file_name)
+    release()
+    stream.seek(0, 2)
+    size = stream.tell()
+    _check_size(size)
+    _check_zip(stream, kind)
+    file = store_file(_person(actor), kind, name, stream, size, now=now)
+    db.session.add(file)
+    db.session.flush()
+    return file
+
+
+def take(actor: Viewer, kind: FileKind, sent: Sent, *, now: datetime) -> StoredFile:
+    """Take the file of a form, whichever way it came; see the two functions above.
+
+    Raises:
+        NotFound: the upload is not known.
+        Invalid, TooLarge, Refused: there is no file, or it cannot be used.
+    """
+    if key := sent.form.get("upload_key", ""):
+        return complete_upload(actor, queries.get_upload(key, kind, actor), now=now)
+    file = sent.files.get("file")
+    if file is None or not file.filename:
+        raise Invalid("No file was chosen. Choose one.")
+    return receive(actor, kind, file.filename, file.stream, now=now)
+
+
+def store_file(
+    owner_id: int, kind: FileKind, file_name: str, stream: BinaryIO, size: int, *,
+    now: datetime, place: ObjectRef | None = None, limit_bytes: int | None = None,
+) -> StoredFile:  # fmt: skip
+    """Store bytes and return their row, complete but not yet in the session.
+
+    Args:
+        stream: seekable; stored from its beginning.
+        size: in bytes.
+        place: from :func:`new_place`, for a caller who must know it before anything is stored.
+        limit_bytes: the site's upload limit unless given.
+    """
+    place = place or new_place(kind)
+    limit = _limit() if limit_bytes is None else limit_bytes
+    stream.seek(0)
+    measured = Measured(stream, limit)
+    store().put(place, measured.as_file(), size, "application/zip")
+    name = filenames.clean(file_name)
+    return StoredFile(
+        owner_id=owner_id, kind=kind, name=name, file_name=name, bucket=place.bucket,
+        object_key=place.key, size_bytes=measured.size, sha256=measured.sha256, is_complete=True,
+        created_at=now,
+    )  # fmt: skip
+
+
+def new_place(kind: FileKind) -> ObjectRef:
+    """Return where a file of this kind may be stored."""
+    return new_ref(PRIVATE, "files", f"{kind}.zip")
+
+
+def new_picture_place(name: str) -> ObjectRef:
+    """Return where a picture may be stored for everyone to see; ``name`` is ours."""
+    return new_ref(PUBLIC, "pictures", f"{name}.png")
+
+
+def store_picture(place: ObjectRef, png: bytes) -> None:
+    """Store a picture that the app has encoded itself."""
+    put_bytes(place, png, "image/png")
+
+
+def open_file(file: StoredFile) -> Any:
+    """Return a readable, closable stream of a complete file."""
+    if not file.is_complete:
+        raise NotFound("The file has not arrived yet.")
+    return store().open(file.ref)
+
+
+def link(file: StoredFile, viewer: Viewer) -> str:
+    """Return a URL that downloads this one file, for at most 15 minutes.
+
+    Raises:
+        NotFound: the viewer may not have it.
+    """
+    if not queries.may_download(viewer, file):
+        raise NotFound("There is no such file, or you may not download it.")
+    return store().presign_get(file.ref, LINK_LIFE, file_name=file.file_name)
+
+
+def forget(places: Iterable[ObjectRef]) -> None:
+    """Delete objects that no row names."""
+    for place in places:
+        store().delete(place)
+
+
+def forget_abandoned(*, now: datetime) -> int:
+    """Forget uploads that never came to an end; returns how many."""
+    files = queries.abandoned_uploads(now - ABANDONED_AFTER)
+    for file in files:
+        after_commit(partial(forget, [ObjectRef(file.bucket, file.upload_key)]))
+        db.session.delete(file)
+    return len(files)
+
+
+def _person(actor: Viewer) -> int:
+    if actor.user_id is None:
+        raise Forbidden("Log in to upload a file.")
+    return actor.user_id
+
+
+def _limit() -> int:
+    return settings().upload_mib * MIB
+
+
+def _named(kind: FileKind, file_name: str) -> str:
+    name = filenames.clean(file_name)
+    if kind in _ZIPS and not filenames.is_zip(name):
+        raise Invalid(f"“{name}” is not a zip file. Choose a file that ends with .zip.")
+    return name
+
+
+def _check_size(size: int) -> None:
+    if size <= 0:
+        raise Invalid("The file is empty. Choose another one.")
+    if size > _limit():
+        raise TooLarge(limit_sentence(_limit()))
+
+
+def _check_zip(file: BinaryIO, kind: FileKind) -> None:
+    if kind not in _ZIPS:
+        return
+    try:
+        archive.check(file, _ZIPS[kind])
+    except BadArchive as error:
+        raise Invalid(error.message) from error
+
+
+def _judged(place: ObjectRef, kind: FileKind) -> tuple[int, str]:
+    """Read a stored file once: its size and SHA-256, and its directory if it must be a zip."""
+    with tempfile.TemporaryFile() as here:
+        there = store().open(place)
+        try:
+            measured = Measured(there, _limit())
+            copy(measured, here)
+        finally:
+            there.close()
+        _check_size(measured.size)
+        _check_zip(here, kind)
+    return measured.size, measured.sha256
