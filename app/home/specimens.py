@@ -68,7 +68,9 @@ def _board() -> list[dict[str, Any]]:
 
 def context(now: datetime) -> dict[str, Any]:
     """Build what ``templates/styleguide.html`` needs."""
-    invalid = SpecimenForm(MultiDict({"limit": "1000", "email": "ada@example.org"}))
+    invalid = SpecimenForm(
+        MultiDict({"limit": "1000", "email": "ada@example.org", "access": "open"})
+    )
     invalid.validate()
     filled = SpecimenForm(data={"title": "Breast cancer, diagnostic", "limit": 5, "rule": "open"})
     phases = [

@@ -16,6 +16,8 @@ from markupsafe import Markup
 from app.platform import clock
 
 MINUTE_S, HOUR_S, DAY_S, YEAR_S = 60, 3600, 86_400, 31_557_600
+OPEN_TAIL = 6
+"""Percent of a time scale that the dashed end of an open span takes."""
 Show = Literal["both", "relative", "absolute"]
 
 
@@ -35,7 +37,10 @@ class TimeScale:
     """Spans on one common scale, and where now is on it (None when it is off the scale)."""
 
     bars: tuple[Bar, ...]
+    low: datetime
+    high: datetime
     now_x: float | None
+    is_open: bool
 
 
 def relative(moment: datetime, *, now: datetime) -> str:
@@ -50,7 +55,7 @@ def relative(moment: datetime, *, now: datetime) -> str:
     seconds = (_utc(moment) - _utc(now)).total_seconds()
     ahead, distance = seconds > 0, abs(seconds)
     if distance < MINUTE_S:
-        return gettext("in less than a minute") if ahead else gettext("just now")
+        return str(gettext("in less than a minute") if ahead else gettext("just now"))
     if distance < 2 * HOUR_S:
         n = int(distance // MINUTE_S)
         if ahead:
@@ -81,9 +86,7 @@ def absolute(moment: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
     return f"{format_datetime(local, pattern, locale=_locale())} {local.tzname()}"
 
 
-def when(
-    moment: datetime, *, now: datetime, zone: tzinfo = UTC, show: Show = "both"
-) -> Markup:
+def when(moment: datetime, *, now: datetime, zone: tzinfo = UTC, show: Show = "both") -> Markup:
     """Return a ``<time>`` element that a person and a program can read; its title is in UTC.
 
     Args:
@@ -149,7 +152,7 @@ def time_scale(
         ends: when each ends, same order; None never does, and reaches to the scale's end.
     """
     if not starts:
-        return TimeScale((), None)
+        return TimeScale((), now, now, None, False)
     here = _utc(now).timestamp()
     begins = [_utc(start).timestamp() for start in starts]
     stops = [None if end is None else _utc(end).timestamp() for end in ends]
@@ -158,19 +161,23 @@ def time_scale(
     if None in stops:  # room for what has no end, and for today within it
         high = max(high, here) + 0.15 * max(max(high, here) - low, DAY_S)
     length = max(high - low, 1.0)
+
+    def percent(value: float) -> float:
+        return (value - low) / length * 100
+
     bars = []
     for begin, stop in zip(begins, stops, strict=True):
-        x = (begin - low) / length * 100
-        until = high if stop is None else stop
-        drawn = max((until - begin) / length * 100 - (8 if stop is None else 0), 0.5)
+        x = percent(begin)
+        end = 100 - OPEN_TAIL if stop is None else percent(stop)
         state: Literal["past", "current", "future"] = "current"
         if here < begin:
             state = "future"
         elif stop is not None and stop <= here:
             state = "past"
-        bars.append(Bar(round(x, 2), round(drawn, 2), state, stop is None))
-    now_x = round((here - low) / length * 100, 2) if low <= here <= high else None
-    return TimeScale(tuple(bars), now_x)
+        bars.append(Bar(round(x, 2), round(max(end - x, 0.5), 2), state, stop is None))
+    now_x = round(percent(here), 2) if low <= here <= high else None
+    edges = datetime.fromtimestamp(low, UTC), datetime.fromtimestamp(high, UTC)
+    return TimeScale(tuple(bars), *edges, now_x, None in stops)
 
 
 def install(environment: Environment, now: Callable[[], datetime] = clock.now) -> None:
