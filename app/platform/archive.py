@@ -25,6 +25,14 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say; a fixed one makes e
 _DRIVE = re.compile(r"[A-Za-z]:")
 _END, _END64, _LOCATOR64, _ENTRY = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", b"PK\x01\x02"
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    struct.error,
+    NotImplementedError,  # a newer zip version
+    ValueError,  # a name that is not in the encoding it claims, a place before the file
+)
 _JUNK = re.compile(r"(^|/)(__MACOSX(/|$)|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._[^/]*$)", re.I)
 
 
@@ -75,7 +83,7 @@ class Archive:
         _count_entries(file, limits)
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, UnicodeDecodeError, struct.error, NotImplementedError) as error:
+        except _DAMAGE as error:
             raise BadArchive([f"The zip file is damaged: {error}."]) from error
         judge = _Judge(limits)
         self.members: Mapping[str, Member] = judge.members(self._zip)
@@ -285,7 +293,7 @@ def _is_utf8(raw: bytes) -> bool:
 def _damage(name: str) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise BadArchive([f"The file {name} in the zip is damaged: {error}."]) from error
 
 
