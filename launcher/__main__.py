@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     home = Home(options.var.resolve())
     try:
         if options.command == "serve":
-            return serve(home, options.port)
+            return serve(home, options.port, empty=options.empty)
         return beside_stack(home, options.flask)
     except LaunchError as error:
         print(error, file=sys.stderr)
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     return 1
 
 
-def serve(home: Home, port: int) -> int:
+def serve(home: Home, port: int, *, empty: bool = False) -> int:
     """Start everything and serve until stopped; load the demo the first time."""
     home.prepare()
     with home.locked():
@@ -54,10 +54,11 @@ def serve(home: Home, port: int) -> int:
             raise LaunchError(
                 f"Port {port} is taken by another program: choose another, e.g. ./run --port {port + 1}"
             )
+        load = python_module("flask", "demo", "load")
+        first_time = ["--once", str(home.path / "demo-loaded"), "--", *load]
         stack = _stack(
             home, port, Printer(sys.stdout), serves_on=True,
-            command=["--greet", "--once", str(home.path / "demo-loaded"), "--",
-                     *python_module("flask", "demo", "load")],
+            command=["--greet", *([] if empty else first_time)],
         )  # fmt: skip
         return stack.run()
 
@@ -118,6 +119,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     serving = commands.add_parser("serve", parents=[shared], help="start everything and serve")
     serving.add_argument("--port", type=int, default=int(os.environ.get("PORT", _PORT)))
+    serving.add_argument("--empty", action="store_true", help="do not load the demo")
     demo = commands.add_parser("demo", parents=[shared], help="run the demo benchmark once")
     demo.add_argument("--json", dest="flask", action="store_const", const=["demo", "run", "--json"],
                       default=["demo", "run"], help="print the leaderboard as JSON")  # fmt: skip

@@ -101,7 +101,9 @@ def worker_environ(home: Home, secrets: dict[str, str]) -> dict[str, str]:
     return {
         "PLUMBLINE_WORKER_QUEUE": secrets["QUEUE_ID"],
         "PLUMBLINE_WORKER_TOKEN": secrets["MACHINE_TOKEN"],
-        "PLUMBLINE_WORKER_NAME": "embedded",
+        "PLUMBLINE_WORKER_NAME": "this-machine",
+        # Less than the process manager's patience: a run in progress is handed back, not lost.
+        "PLUMBLINE_WORKER_GRACE_S": "2",
         "PLUMBLINE_WORKER_ENGINE": os.environ.get("PLUMBLINE_WORKER_ENGINE", "auto"),
         "PLUMBLINE_WORKER_HOME": str(home.path / "worker"),
     }

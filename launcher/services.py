@@ -49,6 +49,8 @@ class Service:
     port: int
     log: Path
     environ: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    """Whom to run as; only root may choose."""
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -57,7 +59,7 @@ class Service:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env={**os.environ, **self.environ}, start_new_session=True,
+                env={**os.environ, **self.environ}, start_new_session=True, user=self.user,
             )  # fmt: skip
 
     def wait_ready(self, seconds: float = 20) -> None:

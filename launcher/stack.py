@@ -96,7 +96,7 @@ class Stack:
             for service in self.servers.all:
                 service.start()
                 leftovers.note(self.home, service.name, service.pid)
-            migrate(self.home, self.environ)
+            migrate(self.home, self.servers, self.environ)
             self._add_processes()
             self.companion = subprocess.Popen(
                 python_module("launcher.companion", "--address", self.address, *self.command),
@@ -170,8 +170,8 @@ class Stack:
         return abs(int(self.companion.returncode))
 
 
-def migrate(home: Home, environ: dict[str, str]) -> None:
-    """Bring the database up to date, unless it is already.
+def migrate(home: Home, servers: DataServers, environ: dict[str, str]) -> None:
+    """Bring the database and the buckets up to date, unless they are already.
 
     Raises:
         LaunchError: a migration failed.
@@ -189,9 +189,11 @@ def migrate(home: Home, environ: dict[str, str]) -> None:
     mark, database = home.path / "migrated", home.path / "plumbline.db"
     if database.exists() and mark.exists() and mark.read_text() == wanted.hexdigest():
         return
+    for service in servers.all:
+        service.wait_ready()
     log = home.logs / "migrate.log"
     with log.open("wb") as stream:
-        for command in (["migrate"], ["embedded-queue", *queue]):
+        for command in (["migrate"], ["embedded-queue", "--qid", queue]):
             done = subprocess.run(
                 python_module("flask", *command), cwd=ROOT, env=environ, check=False,
                 stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT,

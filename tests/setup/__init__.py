@@ -1,0 +1,1 @@
+"""What ``./run test`` and ``./run bench`` need on a machine: packages, servers, an image."""

@@ -1,0 +1,136 @@
+"""``./run test`` and ``./run bench``: checks first, servers meanwhile, then the tests."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+from launcher.environment import child_environ
+from launcher.errors import LaunchError
+from launcher.home import ROOT, Home
+from tests.setup.machine import Machine
+
+_PYTHON = str(ROOT / ".venv" / "bin" / "python")
+_SLOW = "services or chaos or browser"
+_CHECKED = ("app", "worker", "client", "launcher", "tests", "wsgi.py")
+_NOTHING_COLLECTED = 5
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out ``test`` or ``bench``; return the exit code."""
+    command, *rest = arguments
+    signal.signal(signal.SIGTERM, _interrupt)
+    home = Home(ROOT / "var" / "test")
+    try:
+        home.prepare()
+        with home.locked():
+            machine = Machine(home)
+            try:
+                if command == "bench":
+                    return _bench(machine, rest)
+                return _chosen(machine, rest) if rest else _whole(machine)
+            finally:
+                machine.stop()
+    except LaunchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _bench(machine: Machine, arguments: list[str]) -> int:
+    machine.start()
+    return _run("-m", "tests.bench", *arguments, extra=machine.environ)
+
+
+def _chosen(machine: Machine, arguments: list[str]) -> int:
+    """Run the tests that were asked for, with everything they could need."""
+    machine.start()
+    code, _ = _pytest(machine, "chosen", *arguments)
+    _say_absent(machine)
+    return code
+
+
+def _whole(machine: Machine) -> int:
+    """Run every check and every test; the machine is prepared while the quick ones run."""
+    problems: list[str] = []
+    preparing = threading.Thread(target=_prepare, args=(machine, problems))
+    preparing.start()
+    try:
+        problems += _lint()
+        code, quick = _pytest(machine, "quick", "-n", "2", "-m", f"not ({_SLOW})")
+        problems += ["The quick tests failed."] if code else []
+    finally:
+        preparing.join()
+    code, slow = _pytest(machine, "slow", "-m", _SLOW)
+    problems += ["The slow tests failed."] if code else []
+    _say_absent(machine)
+    total = {key: quick[key] + slow[key] for key in quick}
+    if not total["passed"]:
+        problems.append("No test ran.")
+    for problem in problems:
+        print(problem)
+    # The plain closing line; a check that is no test counts as one failure.
+    failed = total["failed"] or len(problems)
+    print(f"{total['passed']} passed, {failed} failed, {total['skipped']} skipped")
+    return 1 if problems else 0
+
+
+def _prepare(machine: Machine, problems: list[str]) -> None:
+    try:
+        machine.start()
+    except (LaunchError, OSError, subprocess.SubprocessError) as error:
+        problems.append(f"The machine could not be prepared: {error}")
+
+
+def _lint() -> list[str]:
+    checked = [name for name in _CHECKED if (ROOT / name).exists()]
+    checks = {
+        "ruff check": ("-m", "ruff", "check", "--quiet", "."),
+        "ruff format": ("-m", "ruff", "format", "--quiet", "--check", "."),
+        "mypy": ("-m", "mypy", "--no-error-summary", *checked),
+    }
+    return [f"{name} found problems." for name, command in checks.items() if _run(*command)]
+
+
+def _pytest(machine: Machine, name: str, *arguments: str) -> tuple[int, dict[str, int]]:
+    """Run one tier; return its exit code and how many tests passed, failed and were skipped."""
+    tally = machine.home.path / f"tally-{name}.json"
+    tally.unlink(missing_ok=True)
+    code = _run(
+        "-m", "pytest", "-p", "tests.plugins.verdict", *arguments,
+        extra={**machine.environ, "PLUMBLINE_TEST_TALLY": str(tally)},
+    )  # fmt: skip
+    counts: dict[str, int] = {"passed": 0, "failed": 0, "skipped": 0}
+    if tally.exists():
+        counts |= json.loads(tally.read_text())
+    return (0 if code == _NOTHING_COLLECTED else code), counts
+
+
+def _run(*arguments: str | Path, extra: dict[str, str] | None = None) -> int:
+    environ = child_environ({}) | {"PYTHONPATH": str(ROOT)} | (extra or {})
+    return subprocess.run(
+        [_PYTHON, *map(str, arguments)],
+        cwd=ROOT,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    ).returncode
+
+
+def _say_absent(machine: Machine) -> None:
+    for sentence in machine.absent:
+        print(f"Not tested for this reason: {sentence}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
