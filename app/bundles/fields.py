@@ -20,6 +20,9 @@ E = TypeVar("E", bound=StrEnum)
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a time that could not be read; its problem is reported."""
 
+NOWHERE = UUID(int=0)
+"""Stands for a key that could not be read; its problem is reported."""
+
 MAX_ITEMS = 200
 """More than any list of a benchmark may hold."""
 
@@ -156,14 +159,14 @@ class Section:
             return NEVER
 
     def uuid(self, key: str) -> UUID | None:
-        """Return the key of something stored."""
+        """Return the key of something stored; None when absent, :data:`NOWHERE` when unreadable."""
         text = self.text(key)
         if not text:
             return None
         found = as_uuid(text)
         if found is None:
             self.wrong(key, f"“{text[:60]}”", "the key (a UUID) of something stored here")
-        return found
+        return found or NOWHERE
 
     def index(self, key: str, default: TaskIndex) -> TaskIndex:
         """Return what a task or solution is called here: a number or a short text."""

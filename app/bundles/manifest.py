@@ -103,7 +103,7 @@ def _task(section: Section, members: Members) -> TaskDraft:
     if index == "":
         section.wrong("index", "nothing", "a number or name that phases use for this task")
     key = section.uuid("key")
-    if section.get("key") is not None:
+    if key is not None:
         section.ignore("The task exists already, this key was ignored.", *_TASK_KEYS)
         section.close()
         return TaskDraft(index=index, key=key, name=section.text("name"), where=section.where)

@@ -303,7 +303,7 @@ def _unique(
 def _known_tasks(
     where: str, listed: Sequence[TaskIndex], draft: CompetitionDraft, what: str
 ) -> Iterator[Problem]:
-    known = [task.index for task in draft.tasks]
+    known = [task.index for task in draft.tasks if task.index != ""]
     unknown = [index for index in listed if index not in known]
     what = f"The task list of {what[0].lower()}{what[1:]}"
     if not listed:
