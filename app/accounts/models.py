@@ -35,6 +35,10 @@ class User(Base):
         """Whether this is somebody; Flask-Login asks its visitor the same question."""
         return True
 
+    def get_id(self) -> str:
+        """What Flask-Login calls this person."""
+        return str(self.id)
+
 
 class LoginSession(Base):
     """One log-in on one browser; deleting the row logs it out."""

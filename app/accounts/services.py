@@ -105,7 +105,7 @@ def log_in(name: str, password: str, *, now: datetime) -> str | None:
             user_id=user.id,
             created_at=now,
             expires_at=now + SESSION_LIFE,
-        )  # fmt: skip
+        )
     )
     return token
 

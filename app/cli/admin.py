@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 from flask.cli import with_appcontext
 
@@ -21,7 +23,7 @@ def _password(*, from_stdin: bool, generated: bool) -> str:
         raise click.UsageError("Give either --password-stdin or --generate.")
     if generated:
         return passwords.generate()
-    return click.get_text_stream("stdin").readline().rstrip("\r\n")
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @group.command("create")

@@ -279,6 +279,15 @@ def participants(
     return paging.Page(found, page, size, total)
 
 
+def participation(competition: Competition, viewer: Viewer) -> Participant | None:
+    """Return the viewer's own registration."""
+    return db.session.scalar(
+        select(Participant).where(
+            Participant.competition_id == competition.id, Participant.user_id == viewer.user_id
+        )
+    )
+
+
 def phases_with_tasks(competition: Competition) -> Sequence[Phase]:
     """Return the phases in order, with tasks, kits, data and the files of all revisions."""
     return db.session.scalars(
