@@ -1,0 +1,131 @@
+"""Scores to ranks: how entries are ordered, and which of an owner's submissions become entries."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.competitions.drafts import SubmissionRule
+from app.leaderboards.scheme import Scheme
+
+PRESENT, MISSING = b"\x00", b"\x01"
+"""First byte of each column in a sort key, so that a missing score stands last either way."""
+
+
+def sort_key(overall: Mapping[str, float], scheme: Scheme) -> bytes:
+    """Encode scores so that comparing bytes compares as the board ranks: smaller stands higher.
+
+    Nine bytes for each comparing column: a flag that puts missing scores last, then the number,
+    turned over where larger is better. Equal scores give equal keys.
+    """
+    return b"".join(
+        _column_key(overall.get(column.key), descending=column.is_descending)
+        for column in scheme.comparing
+    )
+
+
+def _column_key(value: float | None, *, descending: bool) -> bytes:
+    if value is None:
+        return MISSING + bytes(8)
+    return PRESENT + number_bytes(value, descending=descending)
+
+
+def number_bytes(value: float, *, descending: bool = False) -> bytes:
+    """Encode a finite number in 8 bytes that compare as the numbers do.
+
+    Source: IEEE 754 binary64 compares as an unsigned integer once the sign bit is turned over, and
+    every other bit of a negative number too.
+    """
+    (bits,) = struct.unpack(">Q", struct.pack(">d", value + 0.0))  # -0.0 + 0.0 is 0.0
+    ordered = ~bits if bits >> 63 else bits | 1 << 63
+    return struct.pack(">Q", (~ordered if descending else ordered) & 0xFFFF_FFFF_FFFF_FFFF)
+
+
+def ranks_along(keys: Iterable[bytes], *, offset: int, first_rank: int) -> list[int]:
+    """Rank consecutive rows of a board: equal keys share a rank, the next counts on (1, 1, 3).
+
+    Args:
+        keys: sort keys in the board's order.
+        offset: how many rows stand before the first.
+        first_rank: rank of the first; less than ``offset + 1`` when it shares one with them.
+    """
+    ranks: list[int] = []
+    previous: bytes | None = None
+    for position, key in enumerate(keys):
+        if position == 0:
+            ranks.append(first_rank)
+        else:
+            ranks.append(ranks[-1] if key == previous else offset + position + 1)
+        previous = key
+    return ranks
+
+
+def fractional_ranks(values: Sequence[float | None], *, descending: bool) -> list[float]:
+    """Rank values from 1; equal ones share the mean of their places, missing ones come last.
+
+    Returns:
+        The rank of each value, in the order of ``values``.
+    """
+    keys = [_column_key(value, descending=descending) for value in values]
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    ranks = [0.0] * len(keys)
+    start = 0
+    while start < len(order):
+        end = start
+        while end < len(order) and keys[order[end]] == keys[order[start]]:
+            end += 1
+        for place in order[start:end]:
+            ranks[place] = (start + 1 + end) / 2
+        start = end
+    return ranks
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A finished submission that may stand on a board."""
+
+    submission_id: int
+    owner_id: int
+    submitted_at: datetime
+    stands: bool = False
+    """Whether it stands there now."""
+    sort_key: bytes = b""
+    """Needed where :func:`compares` says so."""
+
+
+def compares(rule: SubmissionRule) -> bool:
+    """Return whether a rule looks at scores to choose among one owner's submissions."""
+    return rule in (
+        SubmissionRule.FORCE_BEST,
+        SubmissionRule.ADD,
+        SubmissionRule.ADD_AND_DELETE,
+    )
+
+
+def chosen(rule: SubmissionRule, candidates: Sequence[Candidate]) -> frozenset[int]:
+    """Return which of one owner's finished submissions stand on the board.
+
+    Rules where people choose keep what they chose. Where one submission may stand but several do,
+    after a change of the rule, the one that ranks first stays.
+    """
+    if rule is SubmissionRule.FORCE_LATEST_MULTIPLE:
+        return _ids(candidates)
+    if rule is SubmissionRule.FORCE_LAST:
+        by_time = sorted(candidates, key=lambda one: (one.submitted_at, one.submission_id))
+        return _ids(by_time[-1:])
+    if rule is SubmissionRule.FORCE_BEST:
+        return _ids(_by_rank(candidates)[:1])
+    standing = [candidate for candidate in candidates if candidate.stands]
+    if rule is SubmissionRule.ADD_AND_DELETE_MULTIPLE:
+        return _ids(standing)
+    return _ids(_by_rank(standing)[:1])
+
+
+def _by_rank(candidates: Iterable[Candidate]) -> list[Candidate]:
+    return sorted(candidates, key=lambda one: (one.sort_key, one.submitted_at, one.submission_id))
+
+
+def _ids(candidates: Iterable[Candidate]) -> frozenset[int]:
+    return frozenset(candidate.submission_id for candidate in candidates)
