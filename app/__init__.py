@@ -18,19 +18,22 @@ from app import cli
 from app.accounts.routes import bp as accounts_bp
 from app.accounts.routes import login_manager
 from app.api.worker import bp as worker_api_bp
+from app.bundles import jobs as bundle_jobs
 from app.bundles.routes import bp as bundles_bp
+from app.competitions import handouts
 from app.competitions.routes import bp as competitions_bp
 from app.home.routes import bp as home_bp
 from app.leaderboards import services as leaderboards
 from app.leaderboards.routes import bp as leaderboards_bp
 from app.platform import assets, limiting, markdown, moments, web
 from app.platform.db import db
-from app.platform.queueing import Carrier, RedisCarrier
+from app.platform.queueing import AppJob, Carrier, RedisCarrier
 from app.platform.storage import S3Store, Store
 from app.platform.web import csrf
+from app.resources import queries as resources
 from app.resources.routes import bp as resources_bp
 from app.settings import Settings
-from app.submissions import services as submissions
+from app.submissions import dispatch, outcome
 from app.submissions.routes import bp as submissions_bp
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,7 +90,9 @@ def _features(app: Flask) -> None:
     app.register_blueprint(worker_api_bp)
     csrf.exempt(worker_api_bp)  # machines bring bearer tokens; these routes read no cookie
     cli.register(app)
-    submissions.on_finished.append(leaderboards.refresh)
+    outcome.on_finished[:] = [leaderboards.refresh]
+    outcome.on_waiting[:] = [dispatch.ring]
+    AppJob.allowed = {"app.bundles.jobs.unpack": bundle_jobs.unpack}
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:

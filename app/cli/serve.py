@@ -114,6 +114,7 @@ def _sweep() -> None:
 
 def _fail_stale_imports() -> None:
     with unit_of_work():
+        bundles.send_waiting(now=now())
         bundles.fail_stale(now=now())
 
 

@@ -50,6 +50,8 @@ class Competition(Base):
     enable_detailed_results: Mapped[bool] = mapped_column(default=False)
     show_detailed_results_in_submission_panel: Mapped[bool] = mapped_column(default=True)
     show_detailed_results_in_leaderboard: Mapped[bool] = mapped_column(default=True)
+    show_scoring_logs: Mapped[bool] = mapped_column(default=False)
+    """Whether participants read what the scoring program prints; it may quote reference data."""
     make_programs_available: Mapped[bool] = mapped_column(default=False)
     make_input_data_available: Mapped[bool] = mapped_column(default=False)
     auto_run_submissions: Mapped[bool] = mapped_column(default=True)

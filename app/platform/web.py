@@ -84,6 +84,11 @@ def receive_large_form(limit_bytes: int) -> None:
         csrf.protect()
 
 
+def redirect_to(url: str) -> Response:
+    """Send the browser to another address by GET."""
+    return redirect(url, 303)
+
+
 def init(app: Flask, *, csp: str) -> None:
     """Install the request's beginning and end, and the error pages."""
     app.before_request(_begin)

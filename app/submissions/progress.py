@@ -1,0 +1,85 @@
+"""The life of a run as the row of steps that its page shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.submissions.models import Run, State
+from worker.contract import Step
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One step: ``state`` is done, active, failed, waiting or skipped; ``seconds`` once known."""
+
+    name: str
+    state: str
+    seconds: float | None = None
+
+
+NAMES = ("received", "queued", "fetching", "ingestion", "scoring", "ranked")
+_OF_STEP = {
+    Step.FETCH: "fetching",
+    Step.UNPACK: "fetching",
+    Step.INGEST: "ingestion",
+    Step.SCORE: "scoring",
+    Step.UPLOAD: "scoring",
+}
+
+
+def steps(run: Run, received_at: datetime, now: datetime) -> list[StepRow]:
+    """Return the six steps of a run, in order.
+
+    Args:
+        run: as stored; nothing of it is loaded lazily.
+        received_at: when its submission was accepted.
+        now: for how long the step under way has lasted.
+    """
+    seconds = _seconds(run, received_at, now)
+    reached = _reached(run)
+    rows = []
+    for place, name in enumerate(NAMES):
+        if place < reached:
+            state = "done"
+        elif place == reached:
+            state = _state_here(run)
+        else:
+            state = "waiting" if not State(run.state).is_terminal else "skipped"
+        rows.append(StepRow(name, state, seconds.get(name) if place <= reached else None))
+    return rows
+
+
+def _reached(run: Run) -> int:
+    """Return the place of the step that a run is in, or ended in."""
+    if run.state == State.FINISHED:
+        return len(NAMES)
+    if run.step:
+        return NAMES.index(_OF_STEP[Step(run.step)])
+    if run.state == State.RUNNING:
+        return NAMES.index("fetching")
+    return NAMES.index("queued")
+
+
+def _state_here(run: Run) -> str:
+    if run.state == State.FAILED:
+        return "failed"
+    if run.state == State.CANCELLED:
+        return "skipped"
+    return "active"
+
+
+def _seconds(run: Run, received_at: datetime, now: datetime) -> dict[str, float]:
+    """Return how long each step took, or has taken so far."""
+    found: dict[str, float] = {"queued": ((run.started_at or run.ended_at or now) - received_at).total_seconds()}
+    known: dict[str, Any] = run.step_seconds
+    for step, spent in known.items():
+        name = _OF_STEP[Step(step)]
+        found[name] = found.get(name, 0.0) + float(spent)
+    if run.state == State.RUNNING and run.started_at is not None:
+        past = sum(float(spent) for spent in known.values())
+        current = _OF_STEP[Step(run.step)] if run.step else "fetching"
+        here = (now - run.started_at).total_seconds() - past
+        found[current] = found.get(current, 0.0) + max(0.0, here)
+    return found

@@ -1,0 +1,353 @@
+"""What is known of submissions, filtered by what a viewer may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from app import policy
+from app.competitions.models import BoardColumn, Competition, Leaderboard, Phase
+from app.errors import NotFound
+from app.platform.db import db
+from app.platform.paging import Page
+from app.policy import Act, Viewer
+from app.queues import queries as queues
+from app.submissions import progress
+from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
+from worker.contract import Output, Stream
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One score of a run, as its column shows it."""
+
+    title: str
+    text: str
+    is_primary: bool
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run, the steps of its life, and what it wrote as far as the viewer may see it."""
+
+    run: Run
+    steps: list[progress.StepRow]
+    scores: list[ScoreRow]
+    outputs: dict[str, RunOutput]
+    streams: list[str]
+    """Log streams that hold text, in the order of the contract."""
+
+
+@dataclass(frozen=True)
+class StatusRow:
+    """A submission's page: everything but the log's text."""
+
+    submission: Submission
+    runs: list[RunRow]
+    is_terminal: bool
+    can_cancel: bool
+    can_start: bool
+    can_see_outputs: bool
+    is_organizer: bool
+    waiting_before: int
+    """How many runs of its queue were there earlier; only while it waits."""
+    machines: int
+    """How many machines of its queue are online."""
+    trusted_only: bool
+    """Whether a machine of its queue runs programs without a real sandbox."""
+
+
+def get(submission_id: int, viewer: Viewer) -> Submission:
+    """Return a submission with its runs, scores and outputs, its phase, board and competition.
+
+    Raises:
+        NotFound: there is none, or it is not the viewer's to see.
+    """
+    found = db.session.scalars(
+        select(Submission)
+        .where(Submission.id == submission_id)
+        .options(
+            joinedload(Submission.owner),
+            joinedload(Submission.file),
+            joinedload(Submission.phase).options(
+                joinedload(Phase.competition).joinedload(Competition.owner),
+                joinedload(Phase.competition).selectinload(Competition.phases),
+                joinedload(Phase.leaderboard).selectinload(Leaderboard.columns),
+            ),
+            selectinload(Submission.runs).options(
+                joinedload(Run.task),
+                joinedload(Run.revision),
+                selectinload(Run.scores),
+                selectinload(Run.outputs),
+            ),
+        )
+    ).first()
+    if found is None or not policy.can(viewer, Act.SUBMISSION_VIEW, found):
+        raise NotFound("There is no such submission, or it is not yours to see.")
+    return found
+
+
+def status(submission: Submission, viewer: Viewer, *, now: datetime) -> StatusRow:
+    """Return what the page of a submission from :func:`get` shows."""
+    is_organizer = policy.can(viewer, Act.SUBMISSION_RUN, submission)
+    is_terminal = State(submission.state).is_terminal
+    queue_id = submission.runs[0].queue_id if submission.runs else 0
+    waits = submission.state in (State.QUEUED, State.SENT)
+    streams = _streams([run.id for run in submission.runs]) if submission.runs else {}
+    visible = visible_streams(submission, viewer)
+    return StatusRow(
+        submission=submission,
+        runs=[_run_row(run, submission, viewer, streams, visible, now) for run in submission.runs],
+        is_terminal=is_terminal,
+        can_cancel=not is_terminal and policy.can(viewer, Act.SUBMISSION_CANCEL, submission),
+        can_start=is_organizer and submission.state == State.HELD,
+        can_see_outputs=policy.can(viewer, Act.SUBMISSION_VIEW_OUTPUTS, submission),
+        is_organizer=is_organizer,
+        waiting_before=_waiting_before(submission) if waits else 0,
+        machines=queues.online_machines(now).get(queue_id, 0),
+        trusted_only=not is_terminal and queues.trusted_only(queue_id, now),
+    )
+
+
+def _run_row(
+    run: Run, submission: Submission, viewer: Viewer, streams: dict[int, set[str]],
+    visible: frozenset[str], now: datetime,
+) -> RunRow:  # fmt: skip
+    written = streams.get(run.id, set()) & visible
+    board = submission.phase.leaderboard
+    return RunRow(
+        run=run,
+        steps=progress.steps(run, submission.created_at, now),
+        scores=_scores(run, board) if board is not None else [],
+        outputs={
+            output.kind: output
+            for output in run.outputs
+            if output.attempt == run.attempt and may_download(submission, output.kind, viewer)
+        },
+        streams=[stream for stream in Stream if stream in written],
+    )
+
+
+def _scores(run: Run, board: Leaderboard) -> list[ScoreRow]:
+    values = {score.column_id: score.value for score in run.scores}
+    columns = sorted(board.columns, key=lambda one: (one.index != board.primary_index, one.index))
+    return [
+        ScoreRow(
+            column.title,
+            f"{values[column.id]:.{column.precision}f}",
+            column.index == board.primary_index,
+        )
+        for column in columns
+        if column.id in values and not column.is_hidden
+    ]
+
+
+def may_download(submission: Submission, kind: str, viewer: Viewer) -> bool:
+    """Return whether a viewer may have an output of a submission they may see."""
+    phase, competition = submission.phase, submission.phase.competition
+    if policy.can(viewer, Act.SUBMISSION_RUN, submission):
+        return True
+    if kind == Output.DETAILED_RESULTS:
+        return (
+            competition.enable_detailed_results
+            and competition.show_detailed_results_in_submission_panel
+        )
+    if not policy.can(viewer, Act.SUBMISSION_VIEW_OUTPUTS, submission):
+        return False
+    if kind == Output.PREDICTION_OUTPUT:
+        return not phase.hide_prediction_output
+    return not phase.hide_score_output
+
+
+def visible_streams(submission: Submission, viewer: Viewer) -> frozenset[str]:
+    """Return the log streams a viewer may read.
+
+    What a scoring program prints may quote the reference data, so participants read it only where
+    the organizer says so.
+    """
+    if policy.can(viewer, Act.SUBMISSION_RUN, submission):
+        return frozenset(Stream)
+    if not policy.can(viewer, Act.SUBMISSION_VIEW_OUTPUTS, submission):
+        return frozenset()
+    if submission.phase.competition.show_scoring_logs:
+        return frozenset(Stream)
+    return frozenset(stream for stream in Stream if stream.startswith("prediction_"))
+
+
+def _streams(run_ids: Sequence[int]) -> dict[int, set[str]]:
+    rows = db.session.execute(
+        select(LogChunk.run_id, LogChunk.stream)
+        .join(Run, (Run.id == LogChunk.run_id) & (Run.attempt == LogChunk.attempt))
+        .where(LogChunk.run_id.in_(run_ids))
+        .distinct()
+    )
+    found: dict[int, set[str]] = {}
+    for run_id, stream in rows:
+        found.setdefault(run_id, set()).add(stream)
+    return found
+
+
+def _waiting_before(submission: Submission) -> int:
+    first = min(submission.runs, key=lambda run: (run.queued_at, run.id))
+    return (
+        db.session.scalar(
+            select(func.count())
+            .select_from(Run)
+            .where(
+                Run.queue_id == first.queue_id,
+                Run.state.in_([State.QUEUED, State.SENT]),
+                (Run.queued_at < first.queued_at)
+                | ((Run.queued_at == first.queued_at) & (Run.id < first.id)),
+            )
+        )
+        or 0
+    )
+
+
+def log_after(run: Run, stream: str, after: int) -> tuple[str, int]:
+    """Return the text of a stream beyond event ``after``, and the number of its last event."""
+    chunks = db.session.execute(
+        select(LogChunk.text, LogChunk.seq)
+        .where(
+            LogChunk.run_id == run.id,
+            LogChunk.attempt == run.attempt,
+            LogChunk.stream == stream,
+            LogChunk.seq > after,
+        )
+        .order_by(LogChunk.seq)
+    ).all()
+    return "".join(text for text, _ in chunks), chunks[-1].seq if chunks else after
+
+
+def run_of(run_id: int, viewer: Viewer) -> tuple[Submission, Run]:
+    """Return a run and its submission as :func:`get`; raises NotFound as it does."""
+    submission_id = db.session.scalar(select(Run.submission_id).where(Run.id == run_id))
+    if submission_id is None:
+        raise NotFound("There is no such run, or it is not yours to see.")
+    submission = get(submission_id, viewer)
+    return submission, next(run for run in submission.runs if run.id == run_id)
+
+
+def board_run(run_id: int, viewer: Viewer) -> Run:
+    """Return a run, with outputs, whose detailed results the viewer may read from the board.
+
+    Raises:
+        NotFound: it is not on a board that the viewer sees, or the organizer keeps it closed.
+    """
+    run = db.session.scalars(
+        select(Run)
+        .where(Run.id == run_id)
+        .options(
+            selectinload(Run.outputs),
+            joinedload(Run.task),
+            joinedload(Run.submission).options(
+                joinedload(Submission.owner),
+                joinedload(Submission.phase).options(
+                    joinedload(Phase.competition), joinedload(Phase.leaderboard)
+                ),
+            ),
+        )
+    ).first()
+    if run is None or not _open_from_board(run, viewer):
+        raise NotFound("There are no detailed results here, or they are not yours to see.")
+    return run
+
+
+def _open_from_board(run: Run, viewer: Viewer) -> bool:
+    submission = run.submission
+    competition = submission.phase.competition
+    if policy.can(viewer, Act.SUBMISSION_VIEW, submission):
+        return may_download(submission, Output.DETAILED_RESULTS, viewer)
+    return (
+        submission.on_board
+        and competition.enable_detailed_results
+        and competition.show_detailed_results_in_leaderboard
+        and policy.can(viewer, Act.BOARD_VIEW, submission.phase)
+    )
+
+
+@dataclass(frozen=True)
+class SubmissionRow:
+    """One line of a list of submissions."""
+
+    submission: Submission
+    """With ``file``, ``owner`` and ``phase``."""
+    score: str
+    """The primary score of the first task, as its column shows it; empty when there is none."""
+
+
+def mine(competition: Competition, viewer: Viewer, page: int) -> Page[SubmissionRow]:
+    """Return the viewer's own submissions to a competition, the newest first."""
+    statement = select(Submission).where(Submission.owner_id == viewer.user_id)
+    return _listed(statement, competition, page)
+
+
+def everyone(competition: Competition, viewer: Viewer, page: int) -> Page[SubmissionRow]:
+    """Return all submissions to a competition, the newest first.
+
+    Raises:
+        Forbidden: the viewer does not organize it.
+    """
+    policy.require(viewer, Act.COMPETITION_EDIT, competition)
+    return _listed(select(Submission), competition, page)
+
+
+def _listed(
+    statement: Select[tuple[Submission]], competition: Competition, page: int
+) -> Page[SubmissionRow]:
+    statement = statement.join(Phase, Submission.phase_id == Phase.id).where(
+        Phase.competition_id == competition.id
+    )
+    total = db.session.scalar(select(func.count()).select_from(statement.subquery())) or 0
+    found = db.session.scalars(
+        statement.options(
+            joinedload(Submission.file),
+            joinedload(Submission.owner),
+            joinedload(Submission.phase).joinedload(Phase.leaderboard),
+            selectinload(Submission.runs).selectinload(Run.scores),
+        )
+        .order_by(Submission.created_at.desc(), Submission.id.desc())
+        .limit(PAGE_SIZE)
+        .offset((page - 1) * PAGE_SIZE)
+    ).all()
+    primary = _primary_columns(found)
+    return Page([SubmissionRow(one, _first_score(one, primary)) for one in found], page,
+                PAGE_SIZE, total)  # fmt: skip
+
+
+def _primary_columns(found: Sequence[Submission]) -> dict[int, BoardColumn]:
+    boards = {one.phase.leaderboard_id for one in found if one.phase.leaderboard_id}
+    if not boards:
+        return {}
+    columns = db.session.scalars(
+        select(BoardColumn)
+        .join(Leaderboard, Leaderboard.id == BoardColumn.leaderboard_id)
+        .where(BoardColumn.leaderboard_id.in_(boards), BoardColumn.index == Leaderboard.primary_index)
+    )
+    return {column.leaderboard_id: column for column in columns}
+
+
+def _first_score(submission: Submission, primary: dict[int, BoardColumn]) -> str:
+    column = primary.get(submission.phase.leaderboard_id or 0)
+    if column is None or column.is_hidden or not submission.runs:
+        return ""
+    for score in submission.runs[0].scores:
+        if score.column_id == column.id:
+            return f"{score.value:.{column.precision}f}"
+    return ""
+
+
+def attempts(run: Run) -> Sequence[Attempt]:
+    """Return every attempt of a run with its machine, the first one first."""
+    return db.session.scalars(
+        select(Attempt)
+        .where(Attempt.run_id == run.id)
+        .options(joinedload(Attempt.machine))
+        .order_by(Attempt.number)
+    ).all()

@@ -1,0 +1,375 @@
+"""Submitting, and the pages of submissions."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, current_app, request, url_for
+from flask_babel import gettext as _
+from flask_login import current_user, login_required
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from werkzeug.wrappers import Response
+
+from app.competitions import lifecycle
+from app.competitions import queries as competitions
+from app.competitions.models import Competition, Phase
+from app.errors import AppError, Invalid, NotFound
+from app.platform import links, storage
+from app.platform.clock import now
+from app.platform.configured import settings
+from app.platform.limiting import limiter
+from app.platform.paging import page_number
+from app.platform.web import (
+    csrf,
+    done,
+    invalid,
+    page,
+    poll,
+    receive_large_form,
+    redirect_to,
+)
+from app.policy import Act, Viewer, can
+from app.resources import queries as resource_queries
+from app.resources import services as resources
+from app.resources.measuring import MIB
+from app.resources.models import FileKind, StoredFile
+from app.submissions import factsheet, queries, quota, services
+from app.submissions.drafts import SubmissionDraft
+from app.submissions.models import Run, Submission
+from worker.contract import Output, Stream
+
+bp = Blueprint("submissions", __name__)
+
+_RESULTS_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; media-src data: blob:; "
+    "connect-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; "
+    "webrtc 'block'"
+)
+_RESULTS_LINK_S = 60
+_MAX_RESULTS_BYTES = 10 * 1024 * 1024
+
+
+def _viewer() -> Viewer:
+    return competitions.viewer(current_user, links.followed())
+
+
+@bp.get("/benchmarks/<int:competition_id>/submit")
+def new(competition_id: int) -> Response:
+    """Choose a file for the phase that is open."""
+    viewer = _viewer()
+    competition = competitions.get(competition_id, viewer)
+    moment = now()
+    wanted = request.args.get("phase", type=int)
+    open_phases = [p for p in competition.phases if _is_open(p, moment)]
+    chosen = next((p for p in open_phases if p.id == wanted), open_phases[-1] if open_phases else None)
+    allowance = None
+    if chosen is not None and viewer.user_id is not None:
+        allowance = quota.allowance(chosen, viewer.user_id, moment)
+    return page(
+        "submissions/new.html", frame=competitions.frame(competition, viewer, moment), tab="submit",
+        chosen=chosen, open_phases=open_phases, allowance=allowance,
+        limit_mib=settings().upload_mib,
+    )  # fmt: skip
+
+
+def _is_open(phase: Phase, moment: Any) -> bool:
+    return lifecycle.phase_stage(phase, moment) == lifecycle.Stage.OPEN
+
+
+@bp.post("/phases/<int:phase_id>/uploads")
+@csrf.exempt  # receive_large_form checks the token, once it is known who sends
+@limiter.limit("120/hour")
+@login_required  # type: ignore[untyped-decorator]
+def upload(phase_id: int) -> Response:
+    """Take the file: from the form itself, or by the key of what the browser sent to the store."""
+    receive_large_form((settings().upload_mib + 1) * MIB)
+    viewer = _viewer()
+    competition_id = competitions.get_phase(phase_id, viewer).competition_id
+    try:
+        stored = _received(viewer)
+    except AppError as error:
+        return _again(competition_id, phase_id, error, viewer)
+    return done(url_for(".review", phase_id=phase_id, file=stored.key))
+
+
+def _received(viewer: Viewer) -> StoredFile:
+    if key := request.form.get("upload_key", ""):
+        sent = resource_queries.get_upload(key, FileKind.SUBMISSION, viewer)
+        return resources.complete_upload(viewer, sent, now=now())
+    part = request.files.get("file")
+    if part is None or not part.filename:
+        raise Invalid(_("Choose a zip file."))
+    return resources.receive(viewer, FileKind.SUBMISSION, part.filename, part.stream, now=now())
+
+
+def _again(competition_id: int, phase_id: int, error: AppError, viewer: Viewer) -> Response:
+    moment = now()
+    competition = competitions.get(competition_id, viewer)
+    chosen = next((p for p in competition.phases if p.id == phase_id), None)
+    return invalid(
+        "submissions/new.html", frame=competitions.frame(competition, viewer, moment), tab="submit",
+        chosen=chosen, open_phases=[p for p in competition.phases if _is_open(p, moment)],
+        allowance=quota.allowance(chosen, viewer.user_id or 0, moment) if chosen else None,
+        limit_mib=settings().upload_mib, problem=error.message,
+    )  # fmt: skip
+
+
+@bp.get("/phases/<int:phase_id>/submissions/new")
+@login_required  # type: ignore[untyped-decorator]
+def review(phase_id: int) -> Response:
+    """Show what would be submitted, and ask what the organizer wants to know."""
+    viewer = _viewer()
+    phase = competitions.get_phase(phase_id, viewer)
+    file = services.own_file(viewer, request.args.get("file", ""))
+    answers = factsheet.read(phase.competition.fact_sheet, {})
+    return page("submissions/review.html", **_reviewed(viewer, phase, file, answers))
+
+
+def _reviewed(
+    viewer: Viewer, phase: Phase, file: StoredFile, answers: dict[str, Any]
+) -> dict[str, Any]:
+    moment = now()
+    return {
+        "frame": competitions.frame(phase.competition, viewer, moment),
+        "tab": "submit",
+        "subject": phase,
+        "file": file,
+        "answers": answers,
+        "wrong": {},
+        "problem": "",
+        "is_open": _is_open(phase, moment),
+        "allowance": quota.allowance(phase, viewer.user_id or 0, moment),
+        "idempotency_key": request.form.get("idempotency_key") or secrets.token_urlsafe(24),
+    }
+
+
+@bp.post("/phases/<int:phase_id>/submissions")
+@login_required  # type: ignore[untyped-decorator]
+@limiter.limit("120/hour")
+def create(phase_id: int) -> Response:
+    """Accept a submission, or show the review again with what is wrong."""
+    viewer = _viewer()
+    phase = competitions.get_phase(phase_id, viewer)
+    given = {key[7:]: value for key, value in request.form.items() if key.startswith("answer-")}
+    answers = factsheet.read(phase.competition.fact_sheet, given)
+    key = request.form.get("file", "")
+    draft = SubmissionDraft(
+        file_key=key, fact_sheet_answers=answers,
+        idempotency_key=request.form.get("idempotency_key", "")[:64] or None,
+    )  # fmt: skip
+    try:
+        submission = services.submit(viewer, phase, draft, now=now())
+    except AppError as error:
+        wrong = factsheet.problems(phase.competition.fact_sheet, answers)
+        context = _reviewed(viewer, phase, services.own_file(viewer, key), answers)
+        return invalid(
+            "submissions/review.html", **{**context, "wrong": wrong, "problem": error.message}
+        )
+    return done(url_for(".detail", submission_id=submission.id))
+
+
+@bp.get("/benchmarks/<int:competition_id>/submissions")
+@login_required  # type: ignore[untyped-decorator]
+def mine(competition_id: int) -> Response:
+    """List the viewer's own submissions."""
+    viewer = _viewer()
+    competition = competitions.get(competition_id, viewer)
+    rows = queries.mine(competition, viewer, page_number(request.args.get("page")))
+    return _list("submissions/mine.html", competition, viewer, rows, tab="mine")
+
+
+@bp.get("/benchmarks/<int:competition_id>/submissions/all")
+@login_required  # type: ignore[untyped-decorator]
+def everyone(competition_id: int) -> Response:
+    """List everybody's submissions, for the organizers."""
+    viewer = _viewer()
+    competition = competitions.get(competition_id, viewer)
+    rows = queries.everyone(competition, viewer, page_number(request.args.get("page")))
+    return _list("submissions/everyone.html", competition, viewer, rows, tab="manage")
+
+
+def _list(template: str, competition: Competition, viewer: Viewer, rows: Any, tab: str) -> Response:
+    frame = competitions.frame(competition, viewer, now())
+    return page(template, frame=frame, tab=tab, submissions=rows)
+
+
+@bp.get("/submissions/<int:submission_id>")
+@login_required  # type: ignore[untyped-decorator]
+def detail(submission_id: int) -> Response:
+    """Show one submission: its state, its reason, its log, its scores."""
+    viewer = _viewer()
+    submission = queries.get(submission_id, viewer)
+    status = queries.status(submission, viewer, now=now())
+    frame = competitions.frame(submission.phase.competition, viewer, now())
+    return page(
+        "submissions/detail.html", frame=frame, tab="mine", status=status,
+        rules=submission.phase.leaderboard, log=_chosen_log(status),
+        attempts={row.run.id: queries.attempts(row.run) for row in status.runs},
+    )  # fmt: skip
+
+
+def _chosen_log(status: queries.StatusRow) -> dict[str, Any] | None:
+    """Return the log to show: the one the URL names, else the last stream that has text."""
+    run_id, stream = request.args.get("run", type=int), request.args.get("stream", "")
+    rows = [row for row in status.runs if row.run.id == run_id] or [
+        row for row in status.runs if row.streams
+    ] or status.runs[:1]
+    if not rows:
+        return None
+    row = rows[0]
+    live = not status.is_terminal
+    streams = row.streams or (["prediction_stdout"] if live else [])
+    if not streams:
+        return None
+    chosen = stream if stream in streams else streams[-1]
+    text, after = queries.log_after(row.run, chosen, 0)
+    return {
+        "run": row.run, "stream": chosen, "streams": streams, "text": text, "after": after,
+        "live": live,
+    }  # fmt: skip
+
+
+@bp.get("/submissions/<int:submission_id>/status")
+@login_required  # type: ignore[untyped-decorator]
+def status(submission_id: int) -> Response:
+    """Answer the fragment that polls itself; a plain browser is sent to the page."""
+    viewer = _viewer()
+    row = queries.status(queries.get(submission_id, viewer), viewer, now=now())
+    url = url_for(".detail", submission_id=submission_id)
+    return poll(url, fragment="submissions/_status.html", over=row.is_terminal, status=row)
+
+
+@bp.get("/runs/<int:run_id>/log")
+@login_required  # type: ignore[untyped-decorator]
+def log_tail(run_id: int) -> Response:
+    """Answer what a log says beyond an event; the piece asks for the next one itself."""
+    submission, run = queries.run_of(run_id, _viewer())
+    url = url_for(".detail", submission_id=submission.id)
+    stream = _readable(submission, request.args.get("stream", ""))
+    text, after = queries.log_after(run, stream, request.args.get("after", 0, type=int))
+    over = run.ended_at is not None and not text
+    log = {"run": run, "stream": stream, "text": text, "after": after, "live": not over}
+    return poll(url, fragment="submissions/_log_tail.html", over=over, log=log)
+
+
+@bp.get("/runs/<int:run_id>/log.txt")
+@login_required  # type: ignore[untyped-decorator]
+def log_text(run_id: int) -> Response:
+    """Send a whole log stream as a file."""
+    submission, run = queries.run_of(run_id, _viewer())
+    stream = _readable(submission, request.args.get("stream", ""))
+    text, _after = queries.log_after(run, stream, 0)
+    name = f"run-{run.id}-{stream}.txt"
+    return Response(
+        text, mimetype="text/plain", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+def _readable(submission: Submission, stream: str) -> str:
+    if stream not in set(Stream) or stream not in queries.visible_streams(submission, _viewer()):
+        raise NotFound("There is no such log, or it is not yours to read.")
+    return stream
+
+
+@bp.get("/runs/<int:run_id>/outputs/<kind>")
+@login_required  # type: ignore[untyped-decorator]
+def output(run_id: int, kind: str) -> Response:
+    """Send a file that a run wrote, by a link that opens it for a few minutes."""
+    viewer = _viewer()
+    submission, run = queries.run_of(run_id, viewer)
+    found = next((o for o in run.outputs if o.kind == kind and o.attempt == run.attempt), None)
+    if found is None or not queries.may_download(submission, kind, viewer):
+        raise NotFound("There is no such file, or it is not yours to see.")
+    extension = "html" if kind == Output.DETAILED_RESULTS else "zip"
+    name = f"submission-{submission.id}-{kind}.{extension}"
+    return redirect_to(storage.store().presign_get(found.ref, resources.DOWNLOAD_LIFE, file_name=name))
+
+
+@bp.get("/submissions/<int:submission_id>/file")
+@login_required  # type: ignore[untyped-decorator]
+def file(submission_id: int) -> Response:
+    """Send the submitted file itself."""
+    found = queries.get(submission_id, _viewer())
+    name = found.file.file_name
+    return redirect_to(
+        storage.store().presign_get(found.file.ref, resources.DOWNLOAD_LIFE, file_name=name)
+    )
+
+
+@bp.get("/runs/<int:run_id>/detailed-results")
+def detailed_results(run_id: int) -> Response:
+    """Show the page that the scoring program wrote, inside a frame that can reach nothing."""
+    viewer = _viewer()
+    run = queries.board_run(run_id, viewer)
+    _detailed(run)
+    competition = competitions.get(run.submission.phase.competition_id, viewer)
+    frame = competitions.frame(competition, viewer, now())
+    ticket = _tickets().dumps(run.id)
+    return page(
+        "submissions/detailed_results.html", frame=frame, tab="leaderboard", run=run, ticket=ticket,
+        may_open=can(viewer, Act.SUBMISSION_VIEW, run.submission),
+    )  # fmt: skip
+
+
+@bp.get("/detailed-results/<ticket>")
+def detailed_results_content(ticket: str) -> Response:
+    """Send the untrusted page itself; a ticket opens it for a minute, and for a frame only."""
+    try:
+        run_id = int(_tickets().loads(ticket, max_age=_RESULTS_LINK_S))
+    except BadSignature as error:
+        raise NotFound("This frame has expired. Reload the page around it.") from error
+    if request.headers.get("Sec-Fetch-Dest", "iframe") != "iframe":
+        return redirect_to(url_for(".detailed_results", run_id=run_id))
+    found = _detailed(queries.board_run(run_id, _viewer()))
+    content = storage.read_bytes(found.ref, _MAX_RESULTS_BYTES)
+    return Response(content, content_type="text/html; charset=utf-8", headers=_results_headers())
+
+
+def _results_headers() -> dict[str, str]:
+    return {
+        "Content-Security-Policy": _RESULTS_POLICY,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _detailed(run: Run) -> Any:
+    for output in run.outputs:
+        if output.kind == Output.DETAILED_RESULTS and output.attempt == run.attempt:
+            return output
+    raise NotFound("This run has no detailed results.")
+
+
+def _tickets() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.secret_key or "", salt="detailed-results")
+
+
+@bp.route("/submissions/<int:submission_id>/cancel", methods=["GET", "POST"])
+@login_required  # type: ignore[untyped-decorator]
+def cancel(submission_id: int) -> Response:
+    """Ask whether to cancel, then cancel."""
+    viewer = _viewer()
+    submission = queries.get(submission_id, viewer)
+    frame = competitions.frame(submission.phase.competition, viewer, now())
+    if request.method == "GET":
+        return page("submissions/cancel.html", frame=frame, tab="mine", submission=submission)
+    services.cancel(viewer, submission, now=now())
+    return _changed(submission_id, viewer, _("Submission %(id)s is cancelled.", id=submission_id))
+
+
+@bp.post("/submissions/<int:submission_id>/start")
+@login_required  # type: ignore[untyped-decorator]
+def start(submission_id: int) -> Response:
+    """Start a submission that waited for the organizer."""
+    viewer = _viewer()
+    services.start_held(viewer, queries.get(submission_id, viewer), now=now())
+    return _changed(submission_id, viewer, _("Submission %(id)s is queued.", id=submission_id))
+
+
+def _changed(submission_id: int, viewer: Viewer, message: str) -> Response:
+    row = queries.status(queries.get(submission_id, viewer), viewer, now=now())
+    url = url_for(".detail", submission_id=submission_id)
+    return done(url, fragment="submissions/_status.html", message=message, status=row)
+

@@ -1,0 +1,148 @@
+"""What people do with submissions: make one, start a held one, cancel one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app import policy
+from app.competitions import lifecycle
+from app.competitions.models import Competition, Phase
+from app.errors import Conflict, Invalid, Refused
+from app.platform.db import after_commit, db
+from app.policy import Act, Viewer
+from app.queues import services as queues
+from app.queues.models import ComputeQueue
+from app.resources.models import FileKind, StoredFile
+from app.submissions import dispatch, factsheet, outcome, quota, runs
+from app.submissions.drafts import SubmissionDraft
+from app.submissions.models import TERMINAL, State, Submission
+
+
+def submit(actor: Viewer, phase: Phase, draft: SubmissionDraft, *, now: datetime) -> Submission:
+    """Accept a submission and queue one run for each task of the phase.
+
+    Args:
+        actor: the participant; becomes the owner.
+        phase: with its competition and tasks, as ``competitions.queries.get_phase`` loads it.
+        now: decides whether the phase is open and on which UTC day the try counts.
+
+    Raises:
+        Forbidden: the actor is not an approved participant.
+        Refused: the phase is closed, has no task, or the actor's tries are used up.
+        Invalid: the file is missing or an answer does not fit.
+    """
+    policy.require(actor, Act.SUBMISSION_CREATE, phase)
+    assert actor.user_id is not None  # noqa: S101 - the policy row says so; for the type checker
+    if existing := _sent_before(actor.user_id, draft.idempotency_key):
+        return existing
+    _require_open(phase, now)
+    file = own_file(actor, draft.file_key)
+    answers = _answers(phase.competition, draft)
+    revisions = runs.current_revisions([link.task_id for link in phase.phase_tasks])
+    if not revisions:
+        raise Refused(f"The phase {phase.name!r} has no task yet. Ask the organizer.")
+    counted_on = quota.take(phase, actor.user_id, now)
+    held = not phase.competition.auto_run_submissions
+    submission = Submission(
+        id=runs.draw_number(), phase_id=phase.id, owner_id=actor.user_id, file_id=file.id,
+        state=State.HELD if held else State.QUEUED, fact_sheet_answers=answers,
+        idempotency_key=draft.idempotency_key, counted_on=counted_on, created_at=now,
+    )  # fmt: skip
+    db.session.add(submission)
+    queue = _queue(phase.competition, now)
+    for order, link in enumerate(phase.phase_tasks):
+        runs.plan(
+            submission, revisions[link.task_id], queue, order=order,
+            image=phase.competition.docker_image, now=now,
+        )  # fmt: skip
+    if not held:
+        after_commit(dispatch.ring)  # the rows are the queue; the bell only saves a few seconds
+    return submission
+
+
+def _sent_before(owner_id: int, key: str | None) -> Submission | None:
+    if not key:
+        return None
+    return db.session.scalars(
+        select(Submission).where(
+            Submission.owner_id == owner_id, Submission.idempotency_key == key
+        )
+    ).first()
+
+
+def _require_open(phase: Phase, now: datetime) -> None:
+    stage = lifecycle.phase_stage(phase, now)
+    if stage == lifecycle.Stage.UPCOMING:
+        opens = phase.starts_at.strftime("%d %b %Y, %H:%M UTC")
+        raise Refused(f"The phase {phase.name!r} opens on {opens}. Submit then.")
+    if stage == lifecycle.Stage.CLOSED:
+        raise Refused(f"The phase {phase.name!r} is closed. It takes no more submissions.")
+
+
+def own_file(actor: Viewer, key: str) -> StoredFile:
+    """Return a completed upload of the actor's own.
+
+    Raises:
+        Invalid: it is not there, not theirs, or never finished.
+    """
+    file = db.session.scalars(
+        select(StoredFile).where(
+            StoredFile.key == key,
+            StoredFile.owner_id == actor.user_id,
+            StoredFile.kind == FileKind.SUBMISSION,
+        )
+    ).first()
+    if file is None:
+        raise Invalid("This upload is not there, or it is not yours. Upload the file again.")
+    if not file.is_complete or not file.size_bytes:
+        raise Invalid("This upload never finished. Upload the file again.")
+    return file
+
+
+def _answers(competition: Competition, draft: SubmissionDraft) -> dict[str, object]:
+    answers = factsheet.read(competition.fact_sheet, draft.fact_sheet_answers)
+    if wrong := factsheet.problems(competition.fact_sheet, answers):
+        listed = " ".join(f"{key}: {sentence}" for key, sentence in wrong.items())
+        raise Invalid(f"Some questions are not answered. {listed}")
+    return answers
+
+
+def _queue(competition: Competition, now: datetime) -> ComputeQueue:
+    if competition.queue_id is not None:
+        return db.session.get_one(ComputeQueue, competition.queue_id)
+    return queues.ensure_default_queue(now=now)
+
+
+def start_held(actor: Viewer, submission: Submission, *, now: datetime) -> None:
+    """Queue the runs of a submission that waited for the organizer.
+
+    Raises:
+        Forbidden: the actor does not organize its benchmark.
+        Conflict: it was started or cancelled meanwhile.
+    """
+    policy.require(actor, Act.SUBMISSION_RUN, submission)
+    started = [run for run in submission.runs if outcome.move(run, State.QUEUED)]
+    if not started or submission.state != State.HELD:
+        raise Conflict("This submission was started already.")
+    for run in started:
+        run.queued_at = now
+    outcome.refresh_state(submission.id)
+    after_commit(dispatch.ring)
+
+
+def cancel(actor: Viewer, submission: Submission, *, now: datetime) -> None:
+    """End every run that is not over; a machine that runs one stops at its next question.
+
+    Raises:
+        Forbidden: the actor neither made it nor organizes its benchmark.
+        Conflict: it is over already.
+    """
+    policy.require(actor, Act.SUBMISSION_CANCEL, submission)
+    if submission.state in TERMINAL:
+        raise Conflict("This submission is over; there is nothing left to cancel.")
+    who = "You cancelled it." if actor.user_id == submission.owner_id else "An organizer cancelled it."
+    for run in list(submission.runs):
+        if run.state not in TERMINAL:
+            outcome.end(run, State.CANCELLED, now=now, reason=who)

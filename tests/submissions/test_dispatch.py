@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.accounts.models import User
+from app.competitions.models import Competition, Phase
+from app.platform.db import db, unit_of_work
+from app.queues.models import ComputeQueue, Machine
+from app.submissions import dispatch
+from app.submissions.models import Run, State
+from tests import factories
+from tests.factories import NOW
+from tests.fakes.carrier import FakeCarrier
+from tests.submissions.test_services import submit
+
+
+@pytest.fixture(autouse=True)
+def _no_bell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.submissions.dispatch.ring", lambda: None)
+
+
+@pytest.fixture
+def one_task(competition: Competition) -> Phase:
+    return factories.make_phase(
+        competition, tasks=1, max_submissions_per_day=0, max_submissions_per_person=0
+    )
+
+
+def sent_runs(carrier: FakeCarrier) -> list[int]:
+    return [spec["run_id"] for _, _, spec in carrier.runs]
+
+
+def test_queue_gets_as_many_runs_as_it_has_free_machines_plus_one(
+    one_task: Phase, pavel: User, carrier: FakeCarrier
+) -> None:
+    for _ in range(5):
+        submit(one_task, "pavel")
+    assert dispatch.dispatch(now=NOW) == 2
+    assert dispatch.dispatch(now=NOW) == 0
+
+
+def test_one_persons_pile_does_not_delay_anothers_first_submission(
+    one_task: Phase, pavel: User, competition: Competition, carrier: FakeCarrier
+) -> None:
+    for _ in range(5):
+        submit(one_task, "pavel")
+    petra = factories.make_user("petra")
+    factories.make_participant(competition, petra)
+    late = submit(one_task, "petra")
+    dispatch.dispatch(now=NOW)
+    run = db.session.scalars(select(Run.id).where(Run.submission_id == late)).one()
+    assert run in sent_runs(carrier)
+
+
+def test_redis_away_leaves_the_run_waiting_and_loses_nothing(
+    one_task: Phase, pavel: User, carrier: FakeCarrier
+) -> None:
+    submit(one_task, "pavel")
+    carrier.down = True
+    dispatch.dispatch(now=NOW)
+    assert db.session.scalars(select(Run.state)).one() == State.QUEUED
+    carrier.down = False
+    dispatch.dispatch(now=NOW)
+    assert db.session.scalars(select(Run.state)).one() == State.SENT
+    assert len(carrier.runs) == 1
+
+
+def test_message_that_redis_forgot_is_sent_again_with_another_token(
+    one_task: Phase, pavel: User, carrier: FakeCarrier
+) -> None:
+    submit(one_task, "pavel")
+    dispatch.dispatch(now=NOW)
+    first = carrier.runs.pop()[2]
+    later = NOW + timedelta(seconds=121)
+    assert dispatch.sweep(now=later) == 1
+    dispatch.dispatch(now=later)
+    again = carrier.runs.pop()[2]
+    assert again["attempt"] == 2
+    assert again["token"] != first["token"]
+
+
+def test_message_is_left_alone_while_no_machine_is_there_to_take_it(
+    one_task: Phase, pavel: User, carrier: FakeCarrier
+) -> None:
+    submit(one_task, "pavel")
+    dispatch.dispatch(now=NOW)
+    with unit_of_work():
+        db.session.scalars(select(Machine)).one().last_seen_at = NOW - timedelta(hours=1)
+    assert dispatch.sweep(now=NOW + timedelta(minutes=10)) == 0
+
+
+def test_run_names_the_grants_of_its_benchmark(
+    one_task: Phase, pavel: User, competition: Competition, carrier: FakeCarrier
+) -> None:
+    with unit_of_work():
+        found = db.session.get_one(Competition, competition.id)
+        found.grants_network, found.granted_memory_mib = True, 9000
+    submit(one_task, "pavel")
+    dispatch.dispatch(now=NOW)
+    spec = carrier.runs[0][2]
+    assert (spec["network"], spec["writable_root"], spec["memory_mib"]) == (True, False, 9000)
+
+
+def test_queue_of_the_benchmark_is_used(
+    one_task: Phase, pavel: User, competition: Competition, carrier: FakeCarrier
+) -> None:
+    other = factories.make_queue(qid="otherqueue", is_default=False)
+    with unit_of_work():
+        db.session.get_one(Competition, competition.id).queue_id = other.id
+    submit(one_task, "pavel")
+    dispatch.dispatch(now=NOW)
+    assert [queue for queue, _, _ in carrier.runs] == ["otherqueue"]
+    assert db.session.get_one(ComputeQueue, other.id).qid == "otherqueue"

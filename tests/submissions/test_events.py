@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from app.accounts.models import User
+from app.competitions.models import Phase
+from app.errors import Conflict, Invalid, NotFound
+from app.platform.db import db, unit_of_work
+from app.platform.storage import ObjectRef
+from app.submissions import dispatch, events, quota
+from app.submissions.models import Attempt, LogChunk, Run, RunOutput, RunScore, State, Submission
+from tests.factories import NOW
+from tests.fakes.carrier import FakeCarrier
+from tests.fakes.storage import FakeStore
+from tests.submissions.test_services import submit
+from worker.contract import Answer, Blame, Kind, RunEvent
+
+
+@pytest.fixture(autouse=True)
+def _frozen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("app.submissions.dispatch.clock_now", lambda: NOW)
+    yield
+
+
+@pytest.fixture
+def sent(phase: Phase, pavel: User, carrier: FakeCarrier) -> list[dict[str, object]]:
+    """The messages of one submission with two tasks."""
+    submit(phase, "pavel")
+    return [spec for _, _, spec in carrier.runs]
+
+
+def tell(spec: dict[str, object], *batch: RunEvent, now: datetime = NOW) -> Answer:
+    with unit_of_work():
+        return events.receive(
+            int(str(spec["run_id"])), str(spec["token"]), int(str(spec["attempt"])), batch, now=now
+        )
+
+
+def started(seq: int = 1, claim: str = "worker-a") -> RunEvent:
+    return RunEvent(seq=seq, kind=Kind.STARTED, text=claim)
+
+
+def finished(seq: int, **scores: float) -> RunEvent:
+    return RunEvent(seq=seq, kind=Kind.FINISHED, scores=scores)
+
+
+def failed(seq: int, blame: str, text: str = "It broke.") -> RunEvent:
+    return RunEvent(seq=seq, kind=Kind.FAILED, blame=blame, text=text)
+
+
+def run_of(spec: dict[str, object]) -> Run:
+    db.session.rollback()
+    return db.session.get_one(Run, spec["run_id"])
+
+
+def submission_of(spec: dict[str, object]) -> Submission:
+    return db.session.get_one(Submission, run_of(spec).submission_id)
+
+
+def test_started_is_the_claim_and_brings_urls_and_a_lease(sent: list[dict[str, object]]) -> None:
+    answer = tell(sent[0], started())
+    assert answer.claim is not None
+    assert "submission" in answer.claim.downloads
+    assert set(answer.claim.uploads) == {"prediction_output", "scoring_output", "detailed_results"}
+    assert run_of(sent[0]).state == State.RUNNING
+
+
+def test_second_worker_with_the_same_message_is_refused(sent: list[dict[str, object]]) -> None:
+    tell(sent[0], started(claim="worker-a"))
+    with pytest.raises(Conflict, match="Another worker"):
+        tell(sent[0], started(claim="worker-b"))
+
+
+def test_claim_whose_answer_got_lost_is_answered_again(sent: list[dict[str, object]]) -> None:
+    tell(sent[0], started())
+    assert tell(sent[0], started()).claim is not None
+
+
+def test_foreign_token_opens_nothing(sent: list[dict[str, object]]) -> None:
+    with pytest.raises(NotFound):
+        tell({**sent[0], "token": sent[1]["token"]}, started())
+
+
+def test_event_before_the_claim_is_refused(sent: list[dict[str, object]]) -> None:
+    with pytest.raises(Conflict):
+        tell(sent[0], finished(1, score=1.0))
+
+
+def test_submission_is_finished_once_all_its_runs_are(sent: list[dict[str, object]]) -> None:
+    tell(sent[0], started(), finished(2, score=0.5))
+    assert submission_of(sent[0]).state == State.SENT
+    tell(sent[1], started(), finished(2, score=0.7))
+    assert submission_of(sent[0]).state == State.FINISHED
+    values = db.session.scalars(select(RunScore.value).order_by(RunScore.run_id)).all()
+    assert values == [0.5, 0.7]
+
+
+def test_repeated_events_change_nothing(sent: list[dict[str, object]]) -> None:
+    batch = [started(), finished(2, score=0.5)]
+    tell(sent[0], *batch)
+    answer = tell(sent[0], *batch)
+    assert answer.accepted_seq == 2
+    assert db.session.scalar(select(func.count()).select_from(RunScore)) == 1
+
+
+def test_events_after_a_gap_are_left_to_be_sent_again(sent: list[dict[str, object]]) -> None:
+    answer = tell(sent[0], started(), finished(3, score=0.5))
+    assert answer.accepted_seq == 1
+    assert run_of(sent[0]).state == State.RUNNING
+
+
+def test_new_event_after_the_end_is_a_conflict(sent: list[dict[str, object]]) -> None:
+    tell(sent[0], started(), finished(2, score=0.5))
+    with pytest.raises(Conflict):
+        tell(sent[0], failed(3, Blame.PARTICIPANT))
+
+
+def test_failure_of_the_participant_gives_the_try_back_unless_the_phase_counts_it(
+    sent: list[dict[str, object]], phase: Phase, pavel: User
+) -> None:
+    for spec in sent:
+        tell(spec, started(), failed(2, Blame.PARTICIPANT, "Your program exited with code 1."))
+    submission = submission_of(sent[0])
+    assert (submission.state, submission.blame) == (State.FAILED, Blame.PARTICIPANT)
+    assert submission.reason.startswith("Your program exited with code 1.")
+    assert quota.allowance(phase, pavel.id, NOW).used == 0
+
+
+def test_counted_failure_of_the_participant_uses_the_try(
+    sent: list[dict[str, object]], phase: Phase, pavel: User
+) -> None:
+    with unit_of_work():
+        db.session.get_one(Phase, phase.id).count_failed_submissions = True
+    for spec in sent:
+        tell(spec, started(), failed(2, Blame.PARTICIPANT))
+    assert quota.allowance(phase, pavel.id, NOW).used == 1
+
+
+def test_failed_submission_keeps_the_scores_of_its_finished_task(
+    sent: list[dict[str, object]],
+) -> None:
+    tell(sent[0], started(), finished(2, score=0.5))
+    tell(sent[1], started(), failed(2, Blame.PARTICIPANT, "Out of memory."))
+    submission = submission_of(sent[0])
+    assert submission.state == State.FAILED
+    assert submission.reason == "Out of memory. 1 of 2 tasks finished and keep their scores."
+    assert db.session.scalar(select(func.count()).select_from(RunScore)) == 1
+
+
+def test_platform_failure_gets_new_attempts_and_then_ends_without_using_a_try(
+    sent: list[dict[str, object]], phase: Phase, pavel: User, carrier: FakeCarrier
+) -> None:
+    tell(sent[1], started(), finished(2, score=1.0))
+    run_id = sent[0]["run_id"]
+    for attempt in (1, 2, 3):
+        latest = [spec for _, _, spec in carrier.runs if spec["run_id"] == run_id][-1]
+        assert latest["attempt"] == attempt
+        tell(latest, started(), failed(2, Blame.PLATFORM, "The image could not be pulled."))
+    run = run_of(sent[0])
+    assert (run.state, run.blame, run.attempt) == (State.FAILED, Blame.PLATFORM, 3)
+    assert "tried 3 times" in run.reason
+    assert quota.allowance(phase, pavel.id, NOW).used == 0
+
+
+def test_handed_back_run_is_tried_again_without_counting(
+    sent: list[dict[str, object]], carrier: FakeCarrier
+) -> None:
+    run_id = sent[0]["run_id"]
+    for _ in range(5):
+        latest = [spec for _, _, spec in carrier.runs if spec["run_id"] == run_id][-1]
+        tell(latest, started(), RunEvent(seq=2, kind=Kind.HANDED_BACK, text="Stopping."))
+    assert run_of(sent[0]).attempt == 6
+    assert run_of(sent[0]).state == State.SENT
+
+
+def test_old_attempt_can_say_nothing_once_a_new_one_exists(
+    sent: list[dict[str, object]], carrier: FakeCarrier
+) -> None:
+    tell(sent[0], started(), failed(2, Blame.PLATFORM))
+    with pytest.raises(Conflict):
+        tell(sent[0], finished(3, score=99.0))
+    assert db.session.scalar(select(func.count()).select_from(RunScore)) == 0
+
+
+def test_odd_value_under_a_columns_key_fails_the_run_for_the_organizer_to_mend(
+    sent: list[dict[str, object]],
+) -> None:
+    event = RunEvent(seq=2, kind=Kind.FINISHED, rejected={"score": "is NaN"})
+    tell(sent[0], started(), event)
+    run = run_of(sent[0])
+    assert (run.state, run.blame) == (State.FAILED, Blame.ORGANIZER)
+    assert "'score' is NaN" in run.reason
+
+
+def test_odd_value_under_an_unknown_key_is_only_a_note(sent: list[dict[str, object]]) -> None:
+    event = RunEvent(
+        seq=2, kind=Kind.FINISHED, scores={"score": 1.0}, rejected={"extra": "is an object"}
+    )
+    tell(sent[0], started(), event)
+    run = run_of(sent[0])
+    assert run.state == State.FINISHED
+    assert "'extra'" in run.notes[0]
+
+
+def test_missing_score_is_noted(sent: list[dict[str, object]]) -> None:
+    tell(sent[0], started(), finished(2))
+    assert run_of(sent[0]).notes == ["The scoring program wrote no score for: 'score'."]
+
+
+def test_log_keeps_order_and_survives_nul(sent: list[dict[str, object]]) -> None:
+    stream = "prediction_stdout"
+    tell(
+        sent[0], started(), RunEvent(seq=2, kind=Kind.LOG, stream=stream, text="one\x00"),
+        RunEvent(seq=3, kind=Kind.LOG, stream=stream, text="two"),
+    )  # fmt: skip
+    texts = db.session.scalars(select(LogChunk.text).order_by(LogChunk.seq)).all()
+    assert texts == ["one\ufffd", "two"]
+
+
+def test_output_is_noted_only_when_its_object_exists(
+    sent: list[dict[str, object]], store: FakeStore
+) -> None:
+    tell(sent[0], started())
+    event = RunEvent(seq=2, kind=Kind.OUTPUT, output="scoring_output")
+    with pytest.raises(Invalid, match="not in the store"):
+        tell(sent[0], event)
+    attempt = db.session.scalars(
+        select(Attempt).where(Attempt.run_id == sent[0]["run_id"])
+    ).one()
+    store.objects[ObjectRef("runs", f"{attempt.output_prefix}/scoring_output.zip")] = b"12345"
+    tell(sent[0], event)
+    assert db.session.scalars(select(RunOutput.size_bytes)).one() == 5
+
+
+def test_cancelled_run_answers_cancel(sent: list[dict[str, object]]) -> None:
+    tell(sent[0], started())
+    with unit_of_work():
+        db.session.get_one(Run, sent[0]["run_id"]).state = State.CANCELLED
+    assert tell(sent[0]).cancel is True
+
+
+def test_heartbeat_renews_the_lease(sent: list[dict[str, object]]) -> None:
+    tell(sent[0], started())
+    tell(sent[0], now=NOW + timedelta(seconds=50))
+    attempt = db.session.scalars(select(Attempt).where(Attempt.run_id == sent[0]["run_id"])).one()
+    assert attempt.lease_until == NOW + timedelta(seconds=110)
+
+
+def test_silent_run_is_taken_away_and_tried_again(
+    sent: list[dict[str, object]], carrier: FakeCarrier
+) -> None:
+    tell(sent[0], started())
+    assert dispatch.sweep(now=NOW + timedelta(seconds=59)) == 0
+    assert dispatch.sweep(now=NOW + timedelta(seconds=61)) == 1
+    run = run_of(sent[0])
+    assert (run.state, run.attempt) == (State.SENT, 2)
+    with pytest.raises(Conflict):
+        tell(sent[0], finished(2, score=1.0))
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(order=st.permutations(range(8)))
+def test_any_order_of_two_attempts_events_scores_at_most_once(
+    phase: Phase, pavel: User, carrier: FakeCarrier, order: list[int]
+) -> None:
+    carrier.runs.clear()
+    with unit_of_work():
+        db.session.execute(Submission.__table__.delete())
+        db.session.get_one(Phase, phase.id).max_submissions_per_day = 0
+        db.session.get_one(Phase, phase.id).max_submissions_per_person = 0
+    submit(phase, "pavel")
+    spec = carrier.runs[0][2]
+    tell(spec, started())
+    dispatch.sweep(now=NOW + timedelta(seconds=61))
+    new = [s for _, _, s in carrier.runs if s["run_id"] == spec["run_id"]][-1]
+    old_batch = [started(), finished(2, score=1.0), finished(2, score=2.0), failed(3, "platform")]
+    new_batch = [started(claim="b"), started(claim="b"), finished(2, score=7.0),
+                 finished(2, score=8.0)]  # fmt: skip
+    acts = [(spec, event) for event in old_batch] + [(new, event) for event in new_batch]
+    for place in order:
+        message, event = acts[place]
+        try:
+            tell(message, event)
+        except (Conflict, NotFound):
+            db.session.rollback()
+    values = db.session.scalars(
+        select(RunScore.value).where(RunScore.run_id == spec["run_id"])
+    ).all()
+    assert values in ([], [7.0], [8.0])
+    assert run_of(spec).attempt == 2

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from app.submissions import progress
+from app.submissions.models import Run, State
+from tests.factories import NOW
+
+
+def shown(**values: object) -> dict[str, tuple[str, float | None]]:
+    run = Run(**{"state": State.QUEUED, "step": "", "step_seconds": {}, **values})
+    rows = progress.steps(run, NOW, NOW + timedelta(seconds=100))
+    return {row.name: (row.state, row.seconds) for row in rows}
+
+
+def test_waiting_run_shows_how_long_it_waits() -> None:
+    assert shown()["queued"] == ("active", 100.0)
+    assert shown()["scoring"] == ("waiting", None)
+
+
+def test_running_run_shows_past_steps_and_the_time_of_the_current_one() -> None:
+    rows = shown(
+        state=State.RUNNING, step="score", started_at=NOW + timedelta(seconds=40),
+        step_seconds={"fetch": 1.0, "unpack": 0.5, "ingest": 8.5},
+    )  # fmt: skip
+    assert rows["queued"] == ("done", 40.0)
+    assert rows["fetching"] == ("done", 1.5)
+    assert rows["ingestion"] == ("done", 8.5)
+    assert rows["scoring"] == ("active", 50.0)
+    assert rows["ranked"] == ("waiting", None)
+
+
+def test_failed_run_shows_where_it_failed_and_skips_the_rest() -> None:
+    rows = shown(state=State.FAILED, step="ingest", started_at=NOW, ended_at=NOW)
+    assert rows["fetching"][0] == "done"
+    assert rows["ingestion"][0] == "failed"
+    assert rows["ranked"] == ("skipped", None)
+
+
+def test_finished_run_is_done_to_the_end() -> None:
+    rows = shown(state=State.FINISHED, step="upload", started_at=NOW, ended_at=NOW)
+    assert {state for state, _ in rows.values()} == {"done"}
