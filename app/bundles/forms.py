@@ -1,0 +1,15 @@
+"""The form that takes a bundle."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+from wtforms import FileField, HiddenField
+
+from app.platform.forms import Form
+
+
+class BundleForm(Form):
+    """A file, or the key of one that the browser has sent to the store already."""
+
+    file = FileField(_("Bundle"))
+    upload_key = HiddenField()

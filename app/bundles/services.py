@@ -1,0 +1,158 @@
+"""Imports: asking for one, and ending those that fell silent; the work itself is in unpacking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Text, and_, cast, or_, select
+
+from app.bundles import unpacking
+from app.bundles.models import BundleImport, ImportState
+from app.bundles.unpacking import Clock
+from app.competitions.drafts import Problem
+from app.competitions.services import InvalidDraft
+from app.errors import Forbidden, Invalid
+from app.platform.db import after_commit, db, unit_of_work
+from app.platform.queueing import carrier
+from app.policy import Act, Viewer, require
+from app.resources import services as resources
+from app.resources.models import FileKind, StoredFile
+
+UNPACK = "app.bundles.jobs.unpack"
+SILENT_FOR = timedelta(minutes=10)
+"""A working import that says nothing for this long has crashed."""
+WAITS_AT_MOST = timedelta(hours=1)
+SEND_AGAIN_AFTER = timedelta(minutes=1)
+CLEANS_FOR = timedelta(days=7)
+
+run_import = unpacking.run_import
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of a bundle."""
+
+    competition_id: int
+    notes: tuple[str, ...]
+    """Sentences that its owner may want to read."""
+
+
+def open_import(actor: Viewer, file: StoredFile, *, now: datetime) -> BundleImport:
+    """Note that a bundle is to be imported, and leave the work to the caller.
+
+    Raises:
+        Invalid: the file is no complete bundle.
+    """
+    require(actor, Act.BUNDLE_IMPORT)
+    require(actor, Act.FILE_CHANGE, file)
+    if actor.user_id is None:
+        raise Forbidden("Log in to upload a bundle.")
+    if file.kind != FileKind.COMPETITION_BUNDLE or not file.is_complete:
+        raise Invalid("This file is not a bundle that was uploaded completely. Upload it again.")
+    opened = BundleImport(
+        owner_id=actor.user_id, file_id=file.id, created_at=now, heard_at=now,
+        state=ImportState.WAITING, problems=[], notes=[], object_keys=[],
+    )  # fmt: skip
+    db.session.add(opened)
+    db.session.flush()
+    return opened
+
+
+def start(actor: Viewer, file: StoredFile, *, now: datetime) -> BundleImport:
+    """Import a bundle in the background.
+
+    Raises:
+        Invalid: the file is no complete bundle.
+    """
+    opened = open_import(actor, file, now=now)
+    after_commit(partial(_send, opened.id))
+    return opened
+
+
+def import_file(actor: Viewer, path: Path, clock: Clock) -> Imported:
+    """Import a bundle that lies on this machine, and wait for it.
+
+    Owns its transactions: call it outside of any.
+
+    Raises:
+        InvalidDraft: lists everything that is wrong; nothing was kept.
+        Invalid, TooLarge: the file is no zip, or too large.
+    """
+    with unit_of_work(), path.open("rb") as stream:
+        kind = FileKind.COMPETITION_BUNDLE
+        file = resources.receive(actor, kind, path.name, stream, now=clock())
+        import_id = open_import(actor, file, now=clock()).id
+    run_import(import_id, clock)
+    ended = db.session.get_one(BundleImport, import_id, populate_existing=True)
+    if ended.competition_id is None:
+        raise InvalidDraft(Problem(**problem) for problem in ended.problems)
+    notes = (f"{n['where']}: {n['sentence']}" if n["where"] else n["sentence"] for n in ended.notes)
+    return Imported(ended.competition_id, tuple(notes))
+
+
+def send_waiting(*, now: datetime) -> int:
+    """Send imports again that still wait: the queue was away, or lost them. Returns how many.
+
+    Sending twice is harmless: only one job gets to claim an import.
+    """
+    found = db.session.scalars(
+        select(BundleImport).where(
+            BundleImport.state == ImportState.WAITING,
+            BundleImport.heard_at < now - SEND_AGAIN_AFTER,
+        )
+    ).all()
+    for waiting in found:
+        waiting.heard_at = now
+        after_commit(partial(_send, waiting.id))
+    return len(found)
+
+
+def fail_stale(*, now: datetime) -> int:
+    """End imports whose job died, and delete what they left in the store. Returns how many ended."""
+    found = _silent(now)
+    for silent in found:
+        expected = "an answer within ten minutes"
+        sentence = "The import stopped without a word. Nothing of it was kept; upload it again."
+        if silent.state == ImportState.WAITING:
+            sentence = "No job took this import for an hour. Tell the administrator."
+        problem = Problem("", "silence", expected, sentence)
+        unpacking.note_failure(silent, [problem], now=now)
+    for left_id in {*_with_leftovers(now), *(silent.id for silent in found)}:
+        after_commit(partial(unpacking.clean_up, left_id))
+    return len(found)
+
+
+def _silent(now: datetime) -> Sequence[BundleImport]:
+    working = BundleImport.state.in_([ImportState.READING, ImportState.STORING])
+    return db.session.scalars(
+        select(BundleImport)
+        .where(
+            or_(
+                and_(working, BundleImport.heard_at < now - SILENT_FOR),
+                and_(
+                    BundleImport.state == ImportState.WAITING,
+                    BundleImport.created_at < now - WAITS_AT_MOST,
+                ),
+            )
+        )
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def _with_leftovers(now: datetime) -> Sequence[int]:
+    """Return failed imports whose objects could not be deleted then, for the store was away."""
+    return db.session.scalars(
+        select(BundleImport.id).where(
+            BundleImport.state == ImportState.FAILED,
+            BundleImport.ended_at > now - CLEANS_FOR,
+            cast(BundleImport.object_keys, Text) != "[]",
+        )
+    ).all()
+
+
+def _send(import_id: int) -> None:
+    carrier().send_job(UNPACK, import_id)

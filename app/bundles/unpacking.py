@@ -1,0 +1,240 @@
+"""The work of an import: read the zip, store its files, then make everything in one transaction.
+
+Slow things happen between transactions, never inside one. What is going to be stored is written
+down before it is stored, so that whatever ends the work, nothing stays behind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import joinedload
+
+from app.bundles import members, read
+from app.bundles.models import BundleImport, ImportState
+from app.competitions import services as competitions
+from app.competitions.drafts import CompetitionDraft, FileRef, Problem
+from app.competitions.services import InvalidDraft, Logo
+from app.errors import AppError, Refused
+from app.platform import archive
+from app.platform.archive import Archive, BadArchive
+from app.platform.db import db, release, unit_of_work
+from app.platform.logging import event
+from app.platform.storage import ObjectRef
+from app.policy import Viewer
+from app.resources import services as resources
+from app.resources.measuring import CHUNK
+from app.resources.models import FileKind, StoredFile
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+_CRASH = Problem(
+    "",
+    "a failure of this site",
+    "none",
+    "Something went wrong on our side; the error is logged. Nothing of the bundle was kept.",
+)
+_WORKING = (ImportState.READING, ImportState.STORING)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One claimed import: whose it is, and where its zip lies."""
+
+    import_id: int
+    owner: Viewer
+    owner_id: int
+    file: StoredFile
+    clock: Clock
+
+
+def run_import(import_id: int, clock: Clock) -> None:
+    """Carry out an import; the outcome is in its row. Running it twice makes one competition.
+
+    Owns its transactions: call it outside of any.
+
+    Args:
+        clock: tells the time again and again, because an import takes long.
+    """
+    work = _claim(import_id, clock)
+    if work is None:
+        return
+    problems: Sequence[Problem] = [_CRASH]
+    try:
+        _unpack(work)
+        problems = []
+    except InvalidDraft as error:
+        problems = error.problems
+    except BadArchive as error:
+        name, expected = work.file.file_name, "a zip that can be unpacked safely"
+        problems = [Problem(name, "", expected, sentence) for sentence in error.sentences]
+    except AppError as error:
+        problems = [Problem("", "", "", error.message)]
+    finally:
+        if problems:
+            _fail(import_id, problems, clock())
+
+
+def note_failure(row: BundleImport, problems: Iterable[Problem], *, now: datetime) -> None:
+    """Write down that an import failed, and why."""
+    row.state = ImportState.FAILED
+    row.problems = [dataclasses.asdict(problem) for problem in problems]
+    row.heard_at = row.ended_at = now
+    event(log, "import.failed", import_id=row.id, problems=len(row.problems))
+
+
+def clean_up(import_id: int) -> None:
+    """Delete what a failed import has stored; what cannot be deleted now stays written down."""
+    row = db.session.get(BundleImport, import_id, populate_existing=True)
+    places = [ObjectRef(bucket, key) for bucket, key in row.object_keys] if row else []
+    release()
+    if places:
+        resources.forget(places)
+        with unit_of_work():
+            db.session.execute(
+                update(BundleImport)
+                .where(BundleImport.id == import_id, BundleImport.state == ImportState.FAILED)
+                .values(object_keys=[])
+            )
+
+
+def _claim(import_id: int, clock: Clock) -> _Work | None:
+    now = clock()
+    with unit_of_work():
+        claimed = db.session.execute(
+            update(BundleImport)
+            .where(BundleImport.id == import_id, BundleImport.state == ImportState.WAITING)
+            .values(state=ImportState.READING, heard_at=now)
+            .returning(BundleImport.id)
+        ).all()
+        if not claimed:
+            return None
+        row = db.session.execute(
+            select(BundleImport)
+            .where(BundleImport.id == import_id)
+            .options(joinedload(BundleImport.owner), joinedload(BundleImport.file))
+        ).scalar_one()
+        owner = Viewer(row.owner.id, row.owner.username, row.owner.is_staff)
+        db.session.expunge(row.file)  # is read between transactions, and never changed
+        return _Work(import_id, owner, row.owner.id, row.file, clock)
+
+
+def _unpack(work: _Work) -> None:
+    with tempfile.TemporaryFile() as here:
+        _download(work.file, here)
+        bundle = Archive(here, archive.BUNDLE)
+        draft, notes = _understood(bundle, work)
+        logo = competitions.new_logo(draft)
+        kinds = competitions.files_to_store(draft)
+        places = {ref: resources.new_place(kind) for ref, kind in kinds.items()}
+        pictures = [place for place in (logo.picture, logo.icon) if place]
+        _say(
+            work, state=ImportState.STORING, files_total=len(kinds), notes=notes,
+            object_keys=[[p.bucket, p.key] for p in (*places.values(), *pictures)],
+        )  # fmt: skip
+        competitions.store_logo(draft, logo)
+        files = {}
+        for ref, kind in kinds.items():
+            files[ref] = _store(work, bundle, ref, kind, places[ref])
+            _say(work, files_done=len(files))
+    _finish(work, draft, files, logo)
+
+
+def _download(file: StoredFile, here: BinaryIO) -> None:
+    there = resources.open_file(file)
+    try:
+        while chunk := there.read(CHUNK):
+            here.write(chunk)
+    finally:
+        there.close()
+
+
+def _understood(bundle: Archive, work: _Work) -> tuple[CompetitionDraft, list[dict[str, str]]]:
+    """Read the bundle and look up what it names, so that every problem is known before storing."""
+    reading = read.read(bundle)
+    if reading.draft is None:
+        raise InvalidDraft(reading.problems)
+    problems = competitions.check(work.owner, reading.draft)
+    release()
+    if problems:
+        raise InvalidDraft(problems)
+    return reading.draft, [dataclasses.asdict(note) for note in reading.notes]
+
+
+def _store(
+    work: _Work, bundle: Archive, ref: FileRef, kind: FileKind, place: ObjectRef
+) -> StoredFile:
+    with tempfile.TemporaryFile() as content:
+        members.write(bundle, ref, content)
+        size = content.tell()
+        name = PurePosixPath(ref.member).name + (".zip" if ref.is_folder else "")
+        file = resources.store_file(
+            work.owner_id,
+            kind,
+            name,
+            content,
+            size,
+            now=work.clock(),
+            place=place,
+            limit_bytes=size,
+        )
+    file.came_with_bundle = True
+    return file
+
+
+def _say(work: _Work, **values: Any) -> None:
+    """Save progress; it is also the sign of life.
+
+    Raises:
+        Refused: the import was ended meanwhile.
+    """
+    with unit_of_work():
+        alive = db.session.execute(
+            update(BundleImport)
+            .where(BundleImport.id == work.import_id, BundleImport.state.in_(_WORKING))
+            .values(heard_at=work.clock(), **values)
+            .returning(BundleImport.id)
+        ).all()
+    if not alive:
+        raise Refused("The import was given up, because it stayed silent too long.")
+
+
+def _finish(
+    work: _Work, draft: CompetitionDraft, files: dict[FileRef, StoredFile], logo: Logo
+) -> None:
+    now = work.clock()
+    with unit_of_work():
+        row = db.session.get_one(
+            BundleImport, work.import_id, with_for_update=True, populate_existing=True
+        )
+        if row.state not in _WORKING:
+            raise Refused("The import was given up, because it stayed silent too long.")
+        competition = competitions.create(work.owner, draft, files, now=now, logo=logo)
+        row.state = ImportState.FINISHED
+        row.competition_id = competition.id
+        row.object_keys = []  # they belong to the competition now
+        row.heard_at = row.ended_at = now
+        event(log, "import.finished", import_id=row.id, competition_id=competition.id)
+
+
+def _fail(import_id: int, problems: Iterable[Problem], now: datetime) -> None:
+    with unit_of_work():
+        row = db.session.get_one(
+            BundleImport, import_id, with_for_update=True, populate_existing=True
+        )
+        if row.state in _WORKING:
+            note_failure(row, problems, now=now)
+    try:
+        clean_up(import_id)
+    except AppError as error:  # the sweeper tries again
+        event(log, "import.leftovers", import_id=import_id, reason=error.message)

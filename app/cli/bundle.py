@@ -1,0 +1,117 @@
+"""Commands about bundles: import one, or only say what is wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+
+from app.accounts import queries as accounts
+from app.bundles import read, services
+from app.competitions import queries as competitions
+from app.competitions import services as competition_services
+from app.competitions.drafts import Problem
+from app.competitions.services import InvalidDraft
+from app.errors import AppError
+from app.platform import archive
+from app.platform.archive import BadArchive
+from app.platform.clock import now
+from app.platform.configured import settings
+from app.platform.db import unit_of_work
+from app.policy import Viewer
+
+_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+
+
+@click.group("bundle")
+def group() -> None:
+    """Import bundles and check them."""
+
+
+@group.command("import")
+@_file
+@click.option("--owner", required=True, help="User name of the organizer.")
+@click.option("--publish", is_flag=True, help="Show the benchmark to everyone at once.")
+@_json
+@with_appcontext
+def import_(file: Path, owner: str, publish: bool, as_json: bool) -> None:
+    """Make a benchmark from the bundle FILE; a bad bundle leaves nothing behind."""
+    person = accounts.by_username(owner)
+    if person is None:
+        raise click.ClickException(f"There is no account named {owner}.")
+    viewer = competitions.viewer(person)
+    try:
+        imported = services.import_file(viewer, file, now)
+        made = _made(imported, viewer, publish=publish)
+    except InvalidDraft as error:
+        _refuse(error.problems, as_json=as_json)
+    except AppError as error:
+        _refuse([Problem("", "", "", error.message)], as_json=as_json)
+    else:
+        _show(made, as_json=as_json)
+
+
+@group.command("check")
+@_file
+@_json
+def check(file: Path, as_json: bool) -> None:
+    """Say everything that is wrong with the bundle FILE, without importing it."""
+    with file.open("rb") as stream:
+        try:
+            reading = read.read(archive.check(stream, archive.BUNDLE))
+        except BadArchive as error:
+            problems = [Problem("", "", "", sentence) for sentence in error.sentences]
+            reading = read.BundleReading(None, problems=tuple(problems))
+    notes = [str(note) for note in reading.notes]
+    if reading.problems:
+        _refuse(reading.problems, as_json=as_json)
+    elif as_json:
+        click.echo(json.dumps({"problems": [], "notes": notes}))
+    else:
+        for line in ("The bundle can be imported.", *notes):
+            click.echo(_line(line))
+
+
+def _made(imported: services.Imported, viewer: Viewer, *, publish: bool) -> dict[str, Any]:
+    with unit_of_work():
+        competition = competitions.get(imported.competition_id, viewer)
+        if publish:
+            competition_services.publish(viewer, competition, now=now())
+        return {
+            "competition_id": competition.id,
+            "title": competition.title,
+            "url": f"{settings().base_url.rstrip('/')}/benchmarks/{competition.id}",
+            "is_published": competition.is_published,
+            "notes": list(imported.notes),
+            "problems": [],
+        }
+
+
+def _show(made: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(made))
+        return
+    state = "published" if made["is_published"] else "not published yet"
+    click.echo(_line(f"Imported “{made['title']}”, {state}: {made['url']}"))
+    for note in made["notes"]:
+        click.echo(_line(note))
+
+
+def _refuse(problems: Sequence[Problem], *, as_json: bool) -> None:
+    """Print every problem on a line of its own, and end with exit code 1."""
+    if as_json:
+        click.echo(json.dumps({"problems": [dataclasses.asdict(p) for p in problems]}))
+    else:
+        for problem in problems:
+            click.echo(_line(str(problem)), err=True)
+    raise SystemExit(1)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
