@@ -108,7 +108,7 @@ class Upload {
     return null;
   }
 
-  send(file, { url, headers = {}, next }) {
+  send(file, { url, headers = {}, key }) {
     const total = bytes(file.size);
     let sent = 0;
     let announced = 0;
@@ -129,9 +129,19 @@ class Upload {
       this.bar.value = 1;
       this.say("Finishing");
       removeEventListener("beforeunload", this.warn);
-      location.assign(next);
+      this.hand(key);
     });
     request.send(file);
+  }
+
+  // The form goes to its own action, with the key of what is stored in the file's place.
+  hand(key) {
+    const field = this.form.elements.upload_key;
+    field.value = key;
+    this.input.disabled = true;
+    HTMLFormElement.prototype.submit.call(this.form);
+    this.input.disabled = false; // whoever comes back to this page begins anew
+    field.value = "";
   }
 }
 
