@@ -1,0 +1,1 @@
+"""The worker: takes runs from one compute queue and runs them on this machine; imports no app."""

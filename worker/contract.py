@@ -8,6 +8,7 @@ come up as :class:`RunEvent` batches (through HTTP). Golden examples: ``tests/co
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import MISSING, dataclass, field
 from enum import StrEnum
 from typing import Any, Self, TypeVar
@@ -83,6 +84,7 @@ class Kind(StrEnum):
     FINISHED = "finished"  # scores; everything else is stored already
     FAILED = "failed"  # a reason, and whose it is to fix
     HANDED_BACK = "handed_back"  # the worker stops before it is done; run it elsewhere
+    CANCELLED = "cancelled"  # the app said stop, and everything of the attempt has stopped
 
 
 class Blame(StrEnum):
@@ -119,6 +121,8 @@ class RunSpec:
     image_user: bool = False
     detailed_results: bool = False
     ingestion_only_during_scoring: bool = False
+    result_only: bool = False
+    """The phase takes results, not programs: a submission with a command is refused."""
     version: int = VERSION
 
     def to_json(self) -> dict[str, Any]:
@@ -177,8 +181,8 @@ class RunEvent:
 
     Which fields matter depends on ``kind``: ``step`` for STEP; ``stream`` and ``text`` for LOG;
     ``text`` for NOTE, FAILED (the reason a participant reads) and HANDED_BACK; ``blame`` for
-    FAILED; ``output``, ``size_bytes`` and ``sha256`` for OUTPUT; ``scores`` for FINISHED (column
-    key to finite float); ``image_digest`` and ``engine`` with any STEP that started a container.
+    FAILED; ``output``, ``size_bytes`` and ``sha256`` for OUTPUT; ``scores`` (key to finite float)
+    and ``rejected`` for FINISHED; ``image_digest`` and ``engine`` with a STEP that needs an image.
     """
 
     seq: int
@@ -197,6 +201,9 @@ class RunEvent:
     container_s: float = 0.0
     """For FINISHED and FAILED: how long containers ran, from the engine's own clock."""
     scores: dict[str, float] = field(default_factory=dict)
+    rejected: dict[str, str] = field(default_factory=dict)
+    """For FINISHED: keys of the scores file whose value is no finite number, and why. It matters
+    only where such a key is a column's."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that is posted, without fields left at their default."""
@@ -217,6 +224,8 @@ class RunEvent:
             _one_of(Output, event.output, "output")
         if event.kind == Kind.FAILED:
             _one_of(Blame, event.blame, "blame")
+        if event.kind == Kind.FINISHED:
+            _check_scores(event)
         return event
 
 
@@ -241,6 +250,25 @@ class Answer:
         return _read(cls, value, what="answer")
 
 
+def _check_scores(event: RunEvent) -> None:
+    """Refuse what JSON lets through but a leaderboard must never hold: NaN, infinity, text."""
+    if len(event.scores) + len(event.rejected) > MAX_SCORES:
+        raise ContractError(f"event: more than {MAX_SCORES} scores")
+    for key, value in event.scores.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+            raise ContractError(f"event: the score {key!r} must be a finite number")
+    for key, reason in event.rejected.items():
+        if not isinstance(reason, str):
+            raise ContractError(f"event: the reason against {key!r} must be text")
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
+
+
 def _one_of(enum: type[StrEnum], value: str, name: str) -> None:
     if value not in set(enum):
         raise ContractError(f"event: {name} must be one of {', '.join(enum)}, not {value!r}")
@@ -251,6 +279,8 @@ _CHECKS: dict[str, tuple[type, ...]] = {
     "float": (int, float),
     "str": (str,),
     "bool": (bool,),
+    "dict[str, str]": (dict,),
+    "dict[str, float]": (dict,),
 }
 
 
@@ -268,8 +298,12 @@ def _read(cls: type[T], value: object, *, what: str) -> T:
             continue
         allowed = _CHECKS.get(str(spec.type))
         found = value[name]
-        if allowed and (not isinstance(found, allowed) or isinstance(found, bool) != (bool in allowed)):
+        if allowed and (
+            not isinstance(found, allowed) or isinstance(found, bool) != (bool in allowed)
+        ):
             raise ContractError(f"{what}: {name} must be {spec.type}, found {type(found).__name__}")
+        if isinstance(found, float) and not _finite(found):
+            raise ContractError(f"{what}: {name} must be a finite number")
     if value.get("version", VERSION) != VERSION:
         raise ContractError(f"{what}: this side speaks version {VERSION}, found {value['version']}")
     return cls(**value)

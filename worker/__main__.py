@@ -1,0 +1,98 @@
+"""``python -m worker`` serves one compute queue; ``python -m worker check`` says how it would."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from worker.client import App, Away, Gone
+from worker.engines import Engine, Owner
+from worker.engines.choice import choose
+from worker.errors import EngineUnavailable, SettingsError
+from worker.guard import SafeQueue, connect, worker_name
+from worker.home import Home
+from worker.jobs import RunJob, RunWorker, Station, equip
+from worker.logs import configure, event
+from worker.settings import Settings
+
+log = logging.getLogger("worker")
+
+HEARTBEAT_S = 10.0
+_RESTART_S = 2.0
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command that ``arguments`` name; return the exit code."""
+    configure()
+    try:
+        settings = Settings.from_env(os.environ)
+        worker = worker_name(settings.queue, settings.name)
+        engine = choose(settings, Owner(settings.name, worker))
+    except (SettingsError, EngineUnavailable) as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the operator's terminal
+        return 2
+    if arguments == ["check"]:
+        print(json.dumps(_state(engine), indent=1))  # noqa: T201
+        return 0
+    if arguments:
+        print("usage: python -m worker [check]", file=sys.stderr)  # noqa: T201
+        return 2
+    return _serve(Station(worker, settings, engine, Home(settings.home)))
+
+
+def _serve(station: Station) -> int:
+    """Work until told to stop; an outage of Redis or the app only makes it wait."""
+    lock = station.home.sign_in(station.worker)
+    attempts = station.home.sweep()
+    containers = station.engine.sweep(station.home.is_alive)
+    state = _state(station.engine)
+    event(log, "worker.starts", worker=station.worker, swept=attempts + containers, **state)
+    if station.engine.trusted_only:
+        event(log, "worker.trusted_only", level=logging.WARNING, engine=station.engine.name)
+    equip(station)
+    threading.Thread(target=_beat, args=(station, state), daemon=True, name="heartbeat").start()
+    queue = SafeQueue(station.settings.queue, connect(station.settings.broker_url), RunJob)
+    while not _work(queue, station):
+        time.sleep(_RESTART_S)
+    lock.close()
+    event(log, "worker.stops", worker=station.worker)
+    return 0
+
+
+def _work(queue: SafeQueue, station: Station) -> bool:
+    """Work until something ends it; return whether that was the wish of an operator."""
+    try:
+        worker = RunWorker(queue, station)
+        worker.work()
+    except RedisError as error:
+        event(log, "redis.away", level=logging.WARNING, why=str(error)[:200])
+        return False
+    return worker.stopping
+
+
+def _state(engine: Engine) -> dict[str, Any]:
+    return {
+        "engine": engine.name, "trusted_only": engine.trusted_only, "details": engine.details(),
+    }  # fmt: skip
+
+
+def _beat(station: Station, state: dict[str, Any]) -> None:
+    """Tell the app every ten seconds that this machine is there."""
+    app, body = App(station.settings.api_url), json.dumps(state).encode()
+    while True:
+        try:
+            app.post("/api/worker/heartbeat", station.settings.token, body)
+        except (Away, Gone) as error:
+            event(log, "heartbeat.lost", level=logging.WARNING, why=str(error))
+        time.sleep(HEARTBEAT_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,384 @@
+"""Docker and Podman, through the API socket that both speak.
+
+The seccomp profile is the daemon's own: since version 25 Docker's refuses io_uring; on an older
+one ``details()`` says that it does not.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from docker import APIClient
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import DeviceRequest, LogConfig, Ulimit
+from docker.utils import parse_repository_tag
+from docker.utils.socket import frames_iter
+
+from worker.contract import Blame
+from worker.engines import (
+    SHIM_FOLDER,
+    Ended,
+    OnOutput,
+    Owner,
+    Plan,
+    Running,
+    give_to,
+    open_to_all,
+    run_uid,
+)
+from worker.errors import EngineUnavailable, RunFailed
+from worker.logs import event
+
+log = logging.getLogger("worker.engines.docker")
+
+LABEL = "plumbline"
+_CALL_TIMEOUT_S = 60
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_FIRST_WITHOUT_IO_URING = 25
+_PULL_TRIES = 3
+
+
+class DockerEngine:
+    """Containers of a Docker or Podman socket.
+
+    Args:
+        socket: its URL, e.g. ``unix:///run/docker.sock``.
+        shims: a folder that holds ``python``; mounted read-only at the end of PATH.
+        rules: (pattern, image) pairs that replace image names; the first match wins.
+        pull_policy: ``missing``, ``always`` or ``never``.
+        gpus: "", ``all`` or a CDI device name.
+    """
+
+    trusted_only = False
+
+    def __init__(
+        self,
+        socket: str,
+        owner: Owner,
+        shims: Path,
+        *,
+        rules: Iterable[tuple[str, str]] = (),
+        pull_policy: str = "missing",
+        gpus: str = "",
+    ) -> None:
+        self._socket, self._owner, self._shims = socket, owner, shims
+        self._rules, self._pull_policy, self._gpus = list(rules), pull_policy, gpus
+        self._images: dict[str, dict[str, Any]] = {}
+        self._connected: tuple[int, APIClient] | None = None
+        try:
+            self._version = APIClient(base_url=socket, timeout=5).version()
+            info = APIClient(base_url=socket, timeout=5).info()
+        except (DockerException, requests.RequestException) as error:
+            raise EngineUnavailable(f"{socket} does not answer: {error}") from error
+        self._api_version = str(self._version["ApiVersion"])
+        security = " ".join(info.get("SecurityOptions") or [])
+        parts = " ".join(str(part.get("Name")) for part in self._version.get("Components") or [])
+        self.name = "podman" if "podman" in parts.lower() else "docker"
+        self._rootless = "rootless" in security
+
+    @property
+    def client(self) -> APIClient:
+        """The API client of this process: a forked child must not share its parent's sockets."""
+        pid = os.getpid()
+        if self._connected is None or self._connected[0] != pid:
+            client = APIClient(
+                base_url=self._socket, version=self._api_version, timeout=_CALL_TIMEOUT_S
+            )
+            self._connected = (pid, client)
+        return self._connected[1]
+
+    # Images ------------------------------------------------------------------------------------
+
+    def prepare(self, image: str) -> str:
+        """See :class:`worker.engines.Engine`."""
+        name = self._mapped(image)
+        found = None if self._pull_policy == "always" else self._inspect(name)
+        if found is None and self._pull_policy == "never":
+            raise RunFailed(
+                f"The container image {name} is not on this machine, and this machine does not pull "
+                "images. Its operator can add it or map it to another one.",
+                Blame.ORGANIZER,
+            )
+        if found is None:
+            self._pull(name)
+            found = self._inspect(name)
+        if found is None:
+            raise RunFailed(f"The container image {name} was pulled but is gone.", Blame.PLATFORM)
+        self._images[image] = found
+        digests = found.get("RepoDigests") or []
+        return str(digests[0] if digests else found["Id"])
+
+    def _mapped(self, image: str) -> str:
+        for pattern, replacement in self._rules:
+            if fnmatch.fnmatchcase(image, pattern):
+                return replacement
+        return image
+
+    def _inspect(self, name: str) -> dict[str, Any] | None:
+        try:
+            return dict(self.client.inspect_image(name))  # type: ignore[no-untyped-call]
+        except NotFound:
+            return None
+        except APIError as error:  # a name that is no image reference
+            raise RunFailed(
+                f"{name!r} is not the name of a container image.", Blame.ORGANIZER
+            ) from error
+        except requests.RequestException as error:
+            raise _daemon_failure(error) from error
+
+    def _pull(self, name: str) -> None:
+        repository, tag = parse_repository_tag(name)
+        reason = ""
+        for _ in range(_PULL_TRIES):
+            try:
+                reason = self._pull_once(repository, tag or "latest")
+            except NotFound as error:
+                raise _no_image(name, str(error.explanation), Blame.ORGANIZER) from error
+            except APIError as error:
+                reason = str(error.explanation)
+            except requests.RequestException as error:
+                raise _daemon_failure(error) from error
+            if not reason:
+                event(log, "image.pulled", image=name)
+                return
+        denied = any(word in reason.lower() for word in ("not found", "denied", "unauthorized"))
+        raise _no_image(name, reason, Blame.ORGANIZER if denied else Blame.PLATFORM)
+
+    def _pull_once(self, repository: str, tag: str) -> str:
+        lines = self.client.pull(repository, tag=tag, stream=True, decode=True)
+        return next((str(line["error"]) for line in lines if "error" in line), "")
+
+    # Containers --------------------------------------------------------------------------------
+
+    def prefix(self, scratch: Path) -> str:
+        """See :class:`worker.engines.Engine`."""
+        return ""
+
+    def give(self, folder: Path, *, image_user: bool) -> None:
+        """See :class:`worker.engines.Engine`."""
+        uid = run_uid()
+        if image_user:
+            open_to_all(folder)
+        elif uid is not None:
+            give_to(folder, uid)
+
+    def start(self, plan: Plan, on_output: OnOutput, on_exit: Callable[[], None]) -> Running:
+        """See :class:`worker.engines.Engine`."""
+        try:
+            container = str(self.client.create_container(**self._config(plan))["Id"])
+        except APIError as error:
+            raise RunFailed(
+                f"The container of the {plan.role.replace('_', ' ')} could not be made: "
+                f"{error.explanation}.",
+                Blame.PLATFORM,
+            ) from error
+        except requests.RequestException as error:
+            raise _daemon_failure(error) from error
+        running = _DockerRunning(self.client, container, on_output, on_exit)
+        running.start()
+        return running
+
+    def _config(self, plan: Plan) -> dict[str, Any]:
+        image = self._images[plan.image]
+        return {
+            "image": image["Id"],
+            "command": list(plan.argv),
+            "working_dir": "/app/program",
+            "environment": self._environment(image),
+            "user": None if plan.image_user else self._user(),
+            "labels": {
+                LABEL: "run",
+                f"{LABEL}.run": str(plan.run_id),
+                f"{LABEL}.attempt": str(plan.attempt),
+                f"{LABEL}.role": plan.role,
+                f"{LABEL}.machine": self._owner.machine,
+                f"{LABEL}.worker": self._owner.worker,
+            },
+            "host_config": self.client.create_host_config(**self._host_config(plan)),
+        }
+
+    def _user(self) -> str:
+        # Root of a rootless engine is the worker's own user outside, and nobody special inside.
+        uid = run_uid() or (0 if self._rootless else os.getuid())
+        gid = uid if run_uid() or self._rootless else os.getgid()
+        return f"{uid}:{gid}"
+
+    def _environment(self, image: Mapping[str, Any]) -> dict[str, str]:
+        given = dict(
+            pair.split("=", 1)
+            for pair in (image.get("Config") or {}).get("Env") or []
+            if "=" in pair
+        )
+        path = given.get("PATH") or _DEFAULT_PATH
+        return {
+            "PATH": f"{path}:{SHIM_FOLDER}",
+            "HOME": "/tmp",  # noqa: S108 - a tmpfs of this container alone
+            "TMPDIR": "/tmp",  # noqa: S108
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _host_config(self, plan: Plan) -> dict[str, Any]:
+        binds = [
+            f"{one.source}:{one.target}:{'rw' if one.writable else 'ro'}" for one in plan.mounts
+        ]
+        memory = plan.memory_mib * 2**20
+        # A program that has the whole container may also run what it writes to /tmp.
+        execute = "exec" if plan.writable_root else "noexec"
+        config: dict[str, Any] = {
+            "binds": [*binds, f"{self._shims}:{SHIM_FOLDER}:ro"],
+            "network_mode": "bridge" if plan.network else "none",
+            "read_only": not plan.writable_root,
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges"],
+            "mem_limit": memory,
+            "memswap_limit": memory,
+            "nano_cpus": int(plan.cpus * 1e9),
+            "pids_limit": plan.pids,
+            "shm_size": "64m",
+            "ipc_mode": "private",
+            "init": True,
+            "ulimits": [
+                Ulimit(name="nofile", soft=1024, hard=4096),
+                Ulimit(name="core", soft=0, hard=0),
+                Ulimit(name="fsize", soft=_file_bytes(plan), hard=_file_bytes(plan)),
+            ],
+            "tmpfs": {"/tmp": f"rw,nosuid,nodev,{execute},size={_tmp_mib(plan)}m,mode=1777"},  # noqa: S108
+            "log_config": LogConfig(type="none"),  # the attached stream is the only reader
+        }
+        if self._gpus:
+            config["device_requests"] = [_gpu_request(self._gpus)]
+        return config
+
+    def sweep(self, is_alive: Callable[[str], bool]) -> int:
+        """See :class:`worker.engines.Engine`."""
+        wanted = {"label": [f"{LABEL}=run", f"{LABEL}.machine={self._owner.machine}"]}
+        removed = 0
+        for container in self.client.containers(all=True, filters=wanted):
+            if not is_alive(container["Labels"].get(f"{LABEL}.worker", "")):
+                _remove(self.client, container["Id"])
+                removed += 1
+        return removed
+
+    def details(self) -> dict[str, Any]:
+        """See :class:`worker.engines.Engine`."""
+        version = str(self._version.get("Version", ""))
+        major = version.split(".")[0]
+        old = self.name == "docker" and major.isdigit() and int(major) < _FIRST_WITHOUT_IO_URING
+        warning = "this Docker lets programs use io_uring; version 25 does not" if old else ""
+        return {
+            "version": version, "socket": self._socket, "rootless": self._rootless,
+            "seccomp": "the engine's own profile", "warning": warning,
+        }  # fmt: skip
+
+
+class _DockerRunning:
+    """One container; a thread of its own drains its output to the end, whatever happens."""
+
+    def __init__(
+        self, client: APIClient, container: str, on_output: OnOutput, on_exit: Callable[[], None]
+    ) -> None:
+        self._client, self._id = client, container
+        self._on_output, self._on_exit = on_output, on_exit
+        self._ended: Ended | None = None
+
+    def start(self) -> None:
+        """Attach first, then start, so that not a byte is missed."""
+        try:
+            streams = {"stdout": 1, "stderr": 1, "stream": 1}
+            stream = self._client.attach_socket(self._id, params=streams)
+            self._client.start(self._id)
+        except APIError as error:
+            self._ended = Ended(-1, problem=str(error.explanation))
+            self._on_exit()
+            return
+        except requests.RequestException as error:
+            raise _daemon_failure(error) from error
+        threading.Thread(target=self._follow, args=(stream,), daemon=True, name="drain").start()
+
+    def _follow(self, stream: Any) -> None:
+        try:
+            for channel, data in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
+                self._on_output(channel == 2, data)
+        except OSError as error:
+            event(log, "container.stream_lost", why=str(error))
+        finally:
+            stream.close()
+        try:
+            self._client.wait(self._id)
+            self._ended = _how(self._client.inspect_container(self._id)["State"])
+        except (DockerException, requests.RequestException) as error:
+            self._ended = Ended(-1, problem=f"the container engine lost it: {type(error).__name__}")
+        self._on_exit()
+
+    def ended(self) -> Ended | None:
+        """See :class:`worker.engines.Running`."""
+        return self._ended
+
+    def kill(self) -> None:
+        """See :class:`worker.engines.Running`."""
+        try:
+            self._client.kill(self._id)
+        except (DockerException, requests.RequestException) as error:
+            if self._ended is None:
+                event(log, "container.kill_failed", why=str(error)[:200])
+
+    def remove(self) -> None:
+        """See :class:`worker.engines.Running`."""
+        _remove(self._client, self._id)
+
+
+def _how(state: Mapping[str, Any]) -> Ended:
+    seconds = (_instant(state["FinishedAt"]) - _instant(state["StartedAt"])).total_seconds()
+    problem = str(state.get("Error") or "")
+    code = int(state["ExitCode"])
+    return Ended(code, max(seconds, 0.0), bool(state.get("OOMKilled")), problem)
+
+
+def _instant(text: str) -> datetime:
+    # Nanoseconds are more than datetime reads.
+    head, _, fraction = text.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{head}.{fraction[:6]:0<6}+00:00")
+
+
+def _remove(client: APIClient, container: str) -> None:
+    try:
+        client.remove_container(container, force=True, v=True)
+    except NotFound:
+        return
+    except (DockerException, requests.RequestException) as error:
+        event(log, "container.remove_failed", why=str(error)[:200])
+
+
+def _file_bytes(plan: Plan) -> int:
+    return (plan.output_mib + 64) * 2**20  # a little more, so that the watch sees it first
+
+
+def _tmp_mib(plan: Plan) -> int:
+    return max(64, plan.memory_mib // 4)
+
+
+def _gpu_request(gpus: str) -> DeviceRequest:
+    if gpus == "all":
+        return DeviceRequest(count=-1, capabilities=[["gpu"]])
+    return DeviceRequest(driver="cdi", device_ids=[gpus])
+
+
+def _no_image(name: str, reason: str, blame: Blame) -> RunFailed:
+    return RunFailed(
+        f"The container image {name} could not be pulled: {reason.strip().rstrip('.')}.", blame
+    )
+
+
+def _daemon_failure(error: Exception) -> RunFailed:
+    return RunFailed(
+        f"The container engine of this machine does not answer ({type(error).__name__}).",
+        Blame.PLATFORM,
+    )

@@ -1,0 +1,1 @@
+"""The steps of an attempt, one verb each; each takes the Run and leaves things in it."""
