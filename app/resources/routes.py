@@ -38,7 +38,7 @@ def _person() -> str:
 
 @bp.post("/uploads")
 @limiter.limit("60 per minute; 600 per hour", key_func=_person)
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def start_upload() -> Response:
     """Tell the upload island where to send a file, and under which key it is known here."""
     form = UploadForm(request.values)
