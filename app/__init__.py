@@ -92,6 +92,8 @@ def _features(app: Flask) -> None:
     cli.register(app)
     outcome.on_finished[:] = [leaderboards.refresh]
     outcome.on_waiting[:] = [dispatch.ring]
+    resources.handouts[:] = [handouts.gives_out]
+    resources.shown_images[:] = [handouts.shows_picture]
     AppJob.allowed = {"app.bundles.jobs.unpack": bundle_jobs.unpack}
 
 
