@@ -88,9 +88,10 @@ def data_servers(home: Home, secrets: dict[str, str], *, origin: str) -> DataSer
 
 def app_environ(home: Home, secrets: dict[str, str], address: str) -> dict[str, str]:
     """Return the settings that do not depend on the data servers."""
+    database = os.environ.get("PLUMBLINE_DATABASE_URL", f"sqlite:///{home.database}")
     return {
         "PLUMBLINE_SECRET_KEY": secrets["SECRET_KEY"],
-        "PLUMBLINE_DATABASE_URL": f"sqlite:///{home.path / 'plumbline.db'}",
+        "PLUMBLINE_DATABASE_URL": database,
         "PLUMBLINE_BASE_URL": address,
         "PLUMBLINE_WORKER_API_URL": address,
     }

@@ -36,6 +36,11 @@ class Home:
         return self.path / "pid"
 
     @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.path / "plumbline.db"
+
+    @property
     def record(self) -> Path:
         """What other commands must know about the running stack."""
         return self.path / "stack.json"

@@ -92,32 +92,44 @@ def password_rules(password: str) -> list[str]:
 def queue_rules(
     program: RedisProgram, folder: Path, *, app_password: str, queue_id: str, worker_password: str
 ) -> list[str]:
-    """Return the rules of the runs server: the app only writes, a machine reaches its queue alone.
+    """Write the user file of a runs server and return the rules that name it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = folder / "users.acl"
+    text = users_text(
+        program.version,
+        app_password=app_password, queue_id=queue_id, worker_password=worker_password,
+    )  # fmt: skip
+    write_private(file, text)
+    return ["acl-pubsub-default resetchannels", f'aclfile "{file}"']
+
+
+def users_text(
+    version: tuple[int, int], *, app_password: str, queue_id: str, worker_password: str
+) -> str:
+    """Return the users of a runs server: the app only writes, a machine reaches its queue alone.
 
     Source: Redis ACL documentation, "Selectors" and "Key permissions".
     """
-    more = ["+client|setinfo"] if program.version >= (7, 2) else []
-    app = [
-        "resetchannels", "-@all", "+info|server", "+ping", "+client|setname", *more, "+multi",
-        "+exec", "+discard", "+sadd", "+hset", "+expire", "+rpush", "+lrem", "+llen", "+del",
-        "+publish", "%W~rq:job:*", "%W~rq:queue:*", "%W~rq:queues", "&rq:pubsub:*",
-    ]  # fmt: skip
+    # Clients name their library from Redis 7.2 on; older ones refuse a rule they do not know.
+    more = ["+client|setinfo"] if version >= (7, 2) else []
     worker = [part.replace("Q", queue_id) for part in _WORKER_RULES]
-    worker[2:2] = more
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = folder / "users.acl"
-    users = [
-        "user default off",
-        f"user app on #{_sha256(app_password)} {' '.join(app)}",
-        f"user {queue_id} on #{_sha256(worker_password)} {' '.join(worker)}",
-    ]
-    write_private(file, "\n".join(users) + "\n")
-    return ["acl-pubsub-default resetchannels", f'aclfile "{file}"']
+    users = (
+        ["user default off"],
+        ["user app on", f"#{_sha256(app_password)}", *_APP_RULES, *more],
+        [f"user {queue_id} on", f"#{_sha256(worker_password)}", *worker, *more],
+    )
+    return "".join(" ".join(parts) + "\n" for parts in users)
 
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
+
+_APP_RULES = (
+    "resetchannels", "-@all", "+info|server", "+ping", "+client|setname", "+multi", "+exec",
+    "+discard", "+sadd", "+hset", "+expire", "+rpush", "+lrem", "+llen", "+del", "+publish",
+    "%W~rq:job:*", "%W~rq:queue:*", "%W~rq:queues", "&rq:pubsub:*",
+)  # fmt: skip
 
 # Q stands for the queue's id; every other capital letter belongs to the rule language.
 _WORKER_RULES = (

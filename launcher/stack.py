@@ -186,8 +186,8 @@ def migrate(home: Home, servers: DataServers, environ: dict[str, str]) -> None:
     for path in sorted((ROOT / "migrations").rglob("*.py")):
         wanted.update(path.read_bytes())
     # Starting the app to find nothing to do would cost the first page a second.
-    mark, database = home.path / "migrated", home.path / "plumbline.db"
-    if database.exists() and mark.exists() and mark.read_text() == wanted.hexdigest():
+    mark = home.path / "migrated"
+    if home.database.exists() and mark.exists() and mark.read_text() == wanted.hexdigest():
         return
     for service in servers.all:
         service.wait_ready()

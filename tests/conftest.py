@@ -6,14 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from flask.testing import FlaskClient
 
 from app import Parts, create_app
 from app.platform.db import Base, db
+from app.platform.limiting import limiter
 from app.settings import Settings
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
+
+pytest_plugins = ("tests.plugins.machine", "tests.plugins.verdict")
 
 
 def make_settings(**overrides: object) -> Settings:
@@ -49,12 +52,17 @@ def _parts() -> Parts:
 
 
 @pytest.fixture
-def app(template_database: Path, tmp_path: Path) -> Iterator[Flask]:
-    """An app on a database of its own, with an app context pushed."""
+def app(
+    template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Flask]:
+    """An app on a database of its own, without rate limits, with an app context pushed."""
     path = tmp_path / "test.db"
     path.write_bytes(template_database.read_bytes())
     app = create_app(make_settings(database_url=f"sqlite:///{path}"), _parts())
-    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, RATELIMIT_ENABLED=False)
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    monkeypatch.setattr(limiter, "enabled", False)
+    # The context below outlives a request: who was logged in must not.
+    app.before_request_funcs.setdefault(None, []).insert(0, lambda: g.pop("_login_user", None))
     with app.app_context():
         yield app
         db.session.remove()

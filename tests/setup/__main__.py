@@ -107,7 +107,7 @@ def _pytest(machine: Machine, name: str, *arguments: str) -> tuple[int, dict[str
     tally = machine.home.path / f"tally-{name}.json"
     tally.unlink(missing_ok=True)
     code = _run(
-        "-m", "pytest", "-p", "tests.plugins.verdict", *arguments,
+        "-m", "pytest", *arguments,
         extra={**machine.environ, "PLUMBLINE_TEST_TALLY": str(tally)},
     )  # fmt: skip
     counts: dict[str, int] = {"passed": 0, "failed": 0, "skipped": 0}
