@@ -118,7 +118,7 @@ def _imported(admin_id: int) -> int:
     print("Loading the demo benchmark.", file=sys.stderr)
     viewer = competitions.viewer(db.session.get_one(User, admin_id))
     bundle = _built() / "bundle.zip"
-    competition_id = bundles.import_file(viewer, bundle, now=now())
+    competition_id = bundles.import_file(viewer, bundle, now).competition_id
     with unit_of_work():
         competition = competitions.get(competition_id, viewer)
         competition_services.publish(viewer, competition, now=now())

@@ -21,6 +21,7 @@ from app.platform.logging import event
 from app.platform.queueing import APP_QUEUE, AppJob, RedisCarrier, carrier
 from app.platform.storage import S3Store, store
 from app.queues import services as queues
+from app.resources import services as resources
 from app.submissions import dispatch
 from worker.guard import SafeQueue, SafeWorker, worker_name
 
@@ -96,7 +97,7 @@ def cron() -> None:
 
 def _round() -> None:
     """Do everything that is due; each thing on its own, so that one cannot stop the others."""
-    for due in (_sweep, _fail_stale_imports):
+    for due in (_sweep, _tend_uploads):
         try:
             due()
         except Exception:
@@ -112,9 +113,11 @@ def _sweep() -> None:
     dispatch.dispatch(now=now())
 
 
-def _fail_stale_imports() -> None:
+def _tend_uploads() -> None:
     with unit_of_work():
         bundles.send_waiting(now=now())
+        bundles.send_waiting(now=now())
         bundles.fail_stale(now=now())
+        resources.forget_abandoned(now=now())
 
 

@@ -80,9 +80,9 @@ def _claim_again(run: Run, attempt: Attempt, events: Sequence[RunEvent]) -> Clai
     first = events[0]
     if first.kind != Kind.STARTED:
         return None
-    if first.text != attempt.claim or attempt.ended_at is not None:
+    if first.text != attempt.claim:
         raise Conflict("Another worker has claimed this attempt.")
-    return _claim(run, attempt)
+    return _claim(run, attempt) if attempt.ended_at is None else None
 
 
 def _apply(run: Run, attempt: Attempt, event: RunEvent, now: datetime) -> Claim | None:
