@@ -29,11 +29,3 @@ document.addEventListener("htmx:afterRequest", (event) => {
     if (old.dataset.stock === "offline" || old.dataset.path === event.detail.requestConfig.path) old.remove();
   }
 });
-
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-dismiss]");
-  if (!button) return;
-  const next = button.closest(".toast") ? document.getElementById("main") : button.closest("main");
-  button.closest(".toast, .flash").remove();
-  next?.focus({ preventScroll: true });
-});

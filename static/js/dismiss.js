@@ -1,4 +1,4 @@
-// Closes an open <details data-menu> on Escape, on a click elsewhere and when focus leaves it.
+// Closes what can be closed: the account menu (Escape, a click elsewhere, focus elsewhere), flashes and toasts.
 function openMenus() {
   return document.querySelectorAll("details[data-menu][open]");
 }
@@ -17,4 +17,11 @@ document.addEventListener("keydown", (event) => {
     menu.open = false;
     menu.querySelector("summary").focus();
   }
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-dismiss]");
+  if (!button) return;
+  button.closest(".toast, .flash").remove();
+  document.getElementById("main").focus({ preventScroll: true }); // else focus falls back to the page's start
 });
