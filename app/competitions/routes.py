@@ -168,7 +168,7 @@ def participants(competition_id: int) -> Response:
     rows = queries.participants(competition, viewer, page_number(request.args.get("page")), status)
     return page(
         "competitions/participants.html", **_framed(competition, viewer, "manage"), rows=rows,
-        status=status, counts=queries.count_participants(competition),
+        chosen=status, counts=queries.count_participants(competition),
     )  # fmt: skip
 
 
