@@ -62,11 +62,21 @@ def app(
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     monkeypatch.setattr(limiter, "enabled", False)
     # The context below outlives a request: who was logged in must not.
-    app.before_request_funcs.setdefault(None, []).insert(0, lambda: g.pop("_login_user", None))
+    app.before_request_funcs.setdefault(None, []).insert(0, _forget_who_asked)
     with app.app_context():
         yield app
         db.session.remove()
         db.engine.dispose()
+
+
+def _forget_who_asked() -> None:
+    # The pushed app context is shared by all requests of a test; each is from somebody else.
+    g.pop("_login_user", None)
+
+
+def _forget_person() -> None:
+    """The pushed context outlives a request; who was logged in must not."""
+    g.pop("_login_user", None)
 
 
 @pytest.fixture
