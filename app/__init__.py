@@ -36,6 +36,7 @@ from app.settings import Settings
 from app.submissions import dispatch, outcome
 from app.submissions.routes import bp as submissions_bp
 
+_LOOPBACK = {"127.0.0.1", "localhost"}
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -99,7 +100,6 @@ def _features(app: Flask) -> None:
 
 def _flask_config(settings: Settings) -> dict[str, Any]:
     secure = settings.base_url.startswith("https://")
-    hosts = settings.trusted_hosts or urlsplit(settings.base_url).hostname or ""
     engine: dict[str, Any] = {"pool_pre_ping": True}
     if settings.database_url.startswith("postgresql"):
         limits = "-c statement_timeout=15s -c lock_timeout=5s"
@@ -109,7 +109,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "SECRET_KEY": settings.secret_key,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": engine,
-        "TRUSTED_HOSTS": [host.strip() for host in hosts.split(",") if host.strip()],
+        "TRUSTED_HOSTS": _trusted_hosts(settings),
         "SESSION_COOKIE_NAME": "__Host-sid" if secure else "sid",
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_HTTPONLY": True,
@@ -127,6 +127,14 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
         "RATELIMIT_HEADERS_ENABLED": False,
     }
+
+
+def _trusted_hosts(settings: Settings) -> list[str]:
+    """Name the hosts a request may ask for; one machine is reached by either of its names."""
+    if settings.trusted_hosts:
+        return [host.strip() for host in settings.trusted_hosts.split(",") if host.strip()]
+    own = urlsplit(settings.base_url).hostname or ""
+    return sorted({own} | (_LOOPBACK if own in _LOOPBACK else set()))
 
 
 def _content_policy(settings: Settings) -> str:

@@ -20,7 +20,7 @@ from flask import (
 )
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response
 
 from app.errors import AppError
@@ -172,6 +172,9 @@ def _stock_messages() -> dict[int, str]:
 
 
 def _http_error(error: HTTPException) -> Response:
+    if isinstance(error, SecurityError):
+        # A host we do not know: no page can be made, for its links would lead there.
+        return make_response("This server is not known by that name.\n", 400)
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response()  # a redirect, or an answer somebody made on purpose
     message = _stock_messages().get(error.code, _("The request could not be read."))
