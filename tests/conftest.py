@@ -61,7 +61,6 @@ def app(
     app = create_app(make_settings(database_url=f"sqlite:///{path}"), _parts())
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     monkeypatch.setattr(limiter, "enabled", False)
-    # The context below outlives a request: who was logged in must not.
     app.before_request_funcs.setdefault(None, []).insert(0, _forget_who_asked)
     with app.app_context():
         yield app

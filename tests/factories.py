@@ -42,6 +42,13 @@ def save(*rows: Base) -> None:
         db.session.add_all(rows)
 
 
+def change(row: Base, **values: Any) -> None:
+    """Change a saved row; setting its attributes before :func:`save` would be forgotten."""
+    with unit_of_work():
+        for name, value in values.items():
+            setattr(row, name, value)
+
+
 def make_user(username: str = "", **overrides: Any) -> User:
     """A person; no password matches until one is set."""
     username = username or f"person{next(_count)}"
