@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -123,7 +124,8 @@ class Reporter:
         Raises:
             Stopped: the attempt is not ours to run, was cancelled, or the app stays away.
         """
-        self._add(Kind.STARTED, engine=engine)
+        # The text tells this claim from one by another worker that was handed the same attempt.
+        self._add(Kind.STARTED, engine=engine, text=secrets.token_hex(16))
         deadline = time.monotonic() + CLAIM_PATIENCE_S
         while True:
             try:
@@ -324,6 +326,8 @@ class Reporter:
         with self._changed:
             before = len(self._waiting)
             self._waiting = [item for item in self._waiting if item[0] > answer.accepted_seq]
+            if answer.cancel and self._said_last:  # a cancelled attempt is asked to say no more
+                self._waiting.clear()
             stuck = before and len(self._waiting) == before
             self._failures = self._failures + 1 if stuck else 0
             self._retry_at = time.monotonic() + pause_s(self._failures) if stuck else 0.0

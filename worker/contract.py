@@ -179,7 +179,8 @@ class Claim:
 class RunEvent:
     """One fact about an attempt. ``seq`` counts from 1 within the attempt, without gaps.
 
-    Which fields matter depends on ``kind``: ``step`` for STEP; ``stream`` and ``text`` for LOG;
+    Which fields matter depends on ``kind``: ``text`` for STARTED (a random word that tells this claim
+    from one by another worker); ``step`` for STEP; ``stream`` and ``text`` for LOG;
     ``text`` for NOTE, FAILED (the reason a participant reads) and HANDED_BACK; ``blame`` for
     FAILED; ``output``, ``size_bytes`` and ``sha256`` for OUTPUT; ``scores`` (key to finite float)
     and ``rejected`` for FINISHED; ``image_digest`` and ``engine`` with a STEP that needs an image.

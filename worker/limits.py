@@ -196,15 +196,15 @@ class LogTap:
     def close(self) -> None:
         """Emit what was kept, saying first how much was left out."""
         self._pass_on(self._decoder.decode(b"", final=True))
+        kept = b"".join(self._kept)
+        self._dropped += max(0, len(kept) - self._tail_room)
         if self._dropped:
             self._emit(
                 f"\n[{self._dropped} bytes are left out here: a log keeps its first and last "
                 f"{self._budget // 2048} KiB]\n"
             )
-        if self._kept:
-            kept = b"".join(self._kept).decode("utf-8", "replace")
-            self._kept.clear()
-            self._pass_on(kept)
+        self._kept.clear()
+        self._pass_on(kept[-self._tail_room :].decode("utf-8", "replace"))
 
     def _pass_on(self, text: str) -> None:
         if text:

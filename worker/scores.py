@@ -24,7 +24,7 @@ class BadScores(ValueError):
 
 @dataclass(frozen=True)
 class Scores:
-    """What a scores file holds: finite numbers by key, and per rejected key the reason."""
+    """What a scores file holds: finite numbers by key, and what each other key ``is …`` instead."""
 
     values: dict[str, float]
     rejected: dict[str, str]
@@ -118,15 +118,15 @@ def _number(value: object) -> tuple[float | None, str]:
     if isinstance(value, str):
         text = value.strip()
         if not _NUMBER.fullmatch(text):
-            return None, f"{text[:_MAX_SHOWN]!r} is not a number"
+            return None, f"is {text[:_MAX_SHOWN]!r}, not a number"
         value = float(text)
     if not isinstance(value, bool | int | float):
-        return None, f"it is {_kind(value)}, not a number"
+        return None, f"is {_kind(value)}, not a number"
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
-    return (number, "") if math.isfinite(number) else (None, f"{number} is not a finite number")
+    return (number, "") if math.isfinite(number) else (None, f"is {number}, not a finite number")
 
 
 def _kind(value: object) -> str:
@@ -135,6 +135,6 @@ def _kind(value: object) -> str:
         dict: "a mapping",
         list: "a list",
         str: "text",
-        _Twice: "given twice",
+        _Twice: "there twice",
     }
     return names.get(type(value), type(value).__name__)

@@ -95,7 +95,7 @@ def _read_scores(run: Run) -> None:
         run.scores = scores.read(run.scoring_output)
     except scores.BadScores as error:
         raise RunFailed(f"The scores cannot be read: {error}.", Blame.ORGANIZER) from error
-    rejected = [f"{key}: {why}" for key, why in run.scores.rejected.items()]
+    rejected = [f"{key!r} {why}" for key, why in run.scores.rejected.items()]
     if rejected:
         shown = "; ".join(rejected[:_MAX_SHOWN])
         more = len(rejected) - _MAX_SHOWN
