@@ -14,6 +14,7 @@ from honcho.printer import Printer
 
 from launcher import leftovers
 from launcher.environment import (
+    DataServers,
     app_environ,
     child_environ,
     data_servers,
@@ -67,11 +68,13 @@ def beside_stack(home: Home, command: list[str]) -> int:
     """Run a flask command with the stack that runs, else with one of its own."""
     home.prepare()
     record = home.running()
-    if record is not None:
-        settings = record["environ"]
-        return subprocess.run(
-            python_module("flask", *command), env=child_environ(settings), check=False
-        ).returncode
+    settings = record["environ"] if record else None
+    if settings is None and "--help" in command:
+        settings, _ = _settings(home, f"http://{HOST}:{_PORT}")
+    if settings is not None:
+        # The stack runs, or is not needed.
+        flask = python_module("flask", *command)
+        return subprocess.run(flask, env=child_environ(settings), check=False).returncode
     with home.locked():
         _stop_leftovers(home)
         log = home.logs / "stack.log"
@@ -83,21 +86,25 @@ def beside_stack(home: Home, command: list[str]) -> int:
             try:
                 return stack.run()
             except LaunchError as error:
-                raise LaunchError(f"{error} Its last words are in {log}") from error
+                raise LaunchError(f"{error} The output of its processes is in {log}") from error
 
 
 def _stack(
     home: Home, port: int, printer: Printer, *, command: list[str], serves_on: bool
 ) -> Stack:
     address = f"http://{HOST}:{port}"
-    secrets = home.read_secrets()
-    servers = data_servers(home, secrets, origin=address)
-    settings = app_environ(home, secrets, address) | servers.environ
+    settings, servers = _settings(home, address)
     if servers.notice:
         print(servers.notice, file=sys.stderr)
     write_private(home.record, json.dumps({"base_url": address, "environ": settings}))
-    environ = child_environ(settings | worker_environ(home, secrets))
+    environ = child_environ(settings | worker_environ(home, home.read_secrets()))
     return Stack(home, port, servers, environ, printer, command, serves_on)
+
+
+def _settings(home: Home, address: str) -> tuple[dict[str, str], DataServers]:
+    secrets = home.read_secrets()
+    servers = data_servers(home, secrets, origin=address)
+    return app_environ(home, secrets, address) | servers.environ, servers
 
 
 def _stop_leftovers(home: Home) -> None:

@@ -48,9 +48,12 @@ def stop(home: Home) -> list[str]:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    # Each child leads a session, and so a group, of its own.
+    # A child of ours leads a group of its own, a grandchild does not.
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
 
 
 def _is_ours(pid: int, home: Home) -> bool:

@@ -113,14 +113,9 @@ class Stack:
         return f"http://{HOST}:{self.port}"
 
     def _add_processes(self) -> None:
-        web = python_module(
-            "gunicorn", "wsgi:app", "--preload", "--worker-class", "gthread", "--threads", "8",
-            "--bind", f"{HOST}:{self.port}", "--graceful-timeout", "3", "--no-control-socket",
-        )  # fmt: skip
-        self._add("web", web)
-        # The first page gets both cores: the others begin once the web process listens.
-        self._add("jobs", python_module("flask", "jobs"), waits=True)
-        self._add("cron", python_module("flask", "cron"), waits=True)
+        bind = ["--bind", f"{HOST}:{self.port}", "--pids", str(self.home.pids)]
+        self._add("app", python_module("flask", "embedded", *bind))
+        # The first page gets both cores: the worker begins once the web process listens.
         self._add("worker", python_module("worker"), waits=True)
 
     def _add(self, name: str, command: list[str], *, waits: bool = False) -> None:
@@ -176,13 +171,8 @@ def migrate(home: Home, servers: DataServers, environ: dict[str, str]) -> None:
     Raises:
         LaunchError: a migration failed.
     """
-    queue = [
-        "--qid",
-        environ["PLUMBLINE_WORKER_QUEUE"],
-        "--token",
-        environ["PLUMBLINE_WORKER_TOKEN"],
-    ]
-    wanted = hashlib.sha256("".join(queue).encode())
+    queue, token = environ["PLUMBLINE_WORKER_QUEUE"], environ["PLUMBLINE_WORKER_TOKEN"]
+    wanted = hashlib.sha256(f"{queue} {token}".encode())
     for path in sorted((ROOT / "migrations").rglob("*.py")):
         wanted.update(path.read_bytes())
     # Starting the app to find nothing to do would cost the first page a second.

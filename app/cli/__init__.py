@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.cli import admin, bundle, demo, serve, submit
+from app.cli import admin, bundle, demo, embedded, serve, submit
 
 
 def register(app: Flask) -> None:
@@ -13,3 +13,4 @@ def register(app: Flask) -> None:
         app.cli.add_command(group)
     for command in (serve.migrate, serve.jobs, serve.cron, serve.embedded_queue, submit.submit):
         app.cli.add_command(command)
+    app.cli.add_command(embedded.embedded)
