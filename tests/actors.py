@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -85,6 +85,3 @@ def browser(app: Flask, user: User | None) -> FlaskClient:
     if user is not None:
         log_in(client, user)
     return client
-
-
-Browse = Callable[[User | None], FlaskClient]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import cast
 from urllib.parse import urlsplit
 
 from flask import (
@@ -16,6 +17,7 @@ from flask import (
     session,
     url_for,
 )
+from flask import Response as Answer
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_limiter import RequestLimit
@@ -26,12 +28,12 @@ from app.accounts import drafts, queries, services
 from app.accounts.destinations import safe_path
 from app.accounts.forms import LogInForm, PasswordForm, SignUpForm
 from app.accounts.models import User
-from app.errors import Forbidden, Invalid, TooMany
+from app.errors import Forbidden, Invalid
 from app.platform import links
 from app.platform.clock import now
 from app.platform.configured import settings
 from app.platform.limiting import limiter, named_account
-from app.platform.web import done, invalid, is_fragment, page
+from app.platform.web import done, error_response, invalid, is_fragment, page
 
 bp = Blueprint("accounts", __name__)
 
@@ -63,7 +65,7 @@ def _safe(wanted: str) -> str:
     return safe_path(wanted, current_app.url_map.bind("", url_scheme="http"))
 
 
-def _slow_down(limit: RequestLimit) -> None:
+def _slow_down(limit: RequestLimit) -> Answer:
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
     minutes = math.ceil(seconds / 60)
     if seconds < 120:
@@ -72,7 +74,10 @@ def _slow_down(limit: RequestLimit) -> None:
         wait = ngettext("%(num)d minute", "%(num)d minutes", minutes)
     else:
         wait = ngettext("%(num)d hour", "%(num)d hours", math.ceil(minutes / 60))
-    raise TooMany(_("Too many attempts. Wait %(wait)s, then try again.", wait=wait))
+    # An exception raised here would be taken for a failure of the counter.
+    answer = error_response(429, _("Too many attempts. Wait %(wait)s, then try again.", wait=wait))
+    answer.headers["Retry-After"] = str(seconds)
+    return cast(Answer, answer)
 
 
 def _was_refused(response: Response) -> bool:
