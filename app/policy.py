@@ -118,10 +118,7 @@ def _participant(viewer: Viewer, thing: Thing) -> bool:
 def _former_visitor(viewer: Viewer, thing: Thing) -> bool:
     """An approved participant still sees a competition that was unpublished."""
     competition = _competition(thing)
-    return (
-        competition is not None
-        and viewer.memberships.get(competition.id) == Membership.APPROVED
-    )
+    return competition is not None and viewer.memberships.get(competition.id) == Membership.APPROVED
 
 
 def _published(_viewer: Viewer, thing: Thing) -> bool:
@@ -139,9 +136,7 @@ def _member_to_be(viewer: Viewer, thing: Thing) -> bool:
 
 
 def _owner_who_may_see_outputs(viewer: Viewer, thing: Thing) -> bool:
-    return (
-        isinstance(thing, Submission) and _owner(viewer, thing) and not thing.phase.hide_output
-    )
+    return isinstance(thing, Submission) and _owner(viewer, thing) and not thing.phase.hide_output
 
 
 def _shared(_viewer: Viewer, thing: Thing) -> bool:

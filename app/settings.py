@@ -109,7 +109,9 @@ def _text(environ: Mapping[str, str], name: str) -> str | None:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ValueError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}.") from error
+        raise ValueError(
+            f"{name}_FILE names {path}, which cannot be read: {error.strerror}."
+        ) from error
 
 
 def _convert(text: str, kind: str, name: str) -> object:

@@ -119,5 +119,3 @@ def _tend_uploads() -> None:
         bundles.send_waiting(now=now())
         bundles.fail_stale(now=now())
         resources.forget_abandoned(now=now())
-
-

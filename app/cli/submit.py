@@ -37,9 +37,7 @@ _LOOK_EVERY_S = 0.2
 @click.option("--timeout", default=3600, show_default=True, help="Seconds to wait at most.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @with_appcontext
-def submit(
-    file: Path, phase_id: int, name: str, wait: bool, timeout: int, as_json: bool
-) -> None:
+def submit(file: Path, phase_id: int, name: str, wait: bool, timeout: int, as_json: bool) -> None:
     """Submit FILE to a phase as a participant, through the queue like everyone's."""
     try:
         submission_id = send(file, phase_id, viewer_named(name))
@@ -101,7 +99,9 @@ def result(submission_id: int) -> dict[str, Any]:
         )
     ).one()
     board = BoardColumn.leaderboard_id == submission.phase.leaderboard_id
-    keys = {column.id: column.key for column in db.session.scalars(select(BoardColumn).where(board))}
+    keys = {
+        column.id: column.key for column in db.session.scalars(select(BoardColumn).where(board))
+    }
     return {
         "id": submission.id,
         "participant": submission.owner.username,
@@ -124,7 +124,9 @@ def result(submission_id: int) -> dict[str, Any]:
 
 def as_text(found: dict[str, Any]) -> str:
     """Return a result as lines for a terminal."""
-    lines = [f"Submission {found['id']} ({found['file']}): {found['state']} {found['reason']}".rstrip()]
+    lines = [
+        f"Submission {found['id']} ({found['file']}): {found['state']} {found['reason']}".rstrip()
+    ]
     for task in found["tasks"]:
         scores = ", ".join(f"{key} {value:.4g}" for key, value in task["scores"].items())
         lines.append(f"  {task['name']}: {task['state']}  {scores}".rstrip())

@@ -97,7 +97,9 @@ class _reachable:  # noqa: N801 - reads as a phrase: with _reachable()
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, RedisError | OSError):
-            raise Unavailable("The queue does not answer. Nothing is lost; it is sent later.") from error
+            raise Unavailable(
+                "The queue does not answer. Nothing is lost; it is sent later."
+            ) from error
 
 
 def carrier() -> Carrier:

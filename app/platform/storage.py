@@ -108,7 +108,9 @@ class S3Store:
     def copy(self, source: ObjectRef, target: ObjectRef) -> None:
         """See :class:`Store`."""
         with _reachable():
-            self._inside.copy_object(target.bucket, target.key, CopySource(source.bucket, source.key))
+            self._inside.copy_object(
+                target.bucket, target.key, CopySource(source.bucket, source.key)
+            )
 
     def delete(self, ref: ObjectRef) -> None:
         """See :class:`Store`."""
@@ -120,7 +122,10 @@ class S3Store:
         name = file_name.replace('"', "").replace("\\", "")
         disposition = f'attachment; filename="{name}"' if name.isascii() and name else "attachment"
         return self._outside.presigned_get_object(
-            ref.bucket, ref.key, life, response_headers={"response-content-disposition": disposition}
+            ref.bucket,
+            ref.key,
+            life,
+            response_headers={"response-content-disposition": disposition},
         )
 
     def presign_put(self, ref: ObjectRef, life: timedelta) -> str:

@@ -147,7 +147,8 @@ def error_response(status: int, message: str) -> Response:
         return make_response(render_template("errors/_toast.html", message=message), status)
     known = status if status in (403, 404, 405, 409, 413, 422, 429, 503) else 500
     return make_response(
-        render_template(f"errors/{known}.html", message=message, request_id=request_id.get()), status
+        render_template(f"errors/{known}.html", message=message, request_id=request_id.get()),
+        status,
     )
 
 

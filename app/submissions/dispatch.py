@@ -64,7 +64,10 @@ def _room(now: datetime) -> list[tuple[ComputeQueue, int]]:
         return []
     found = db.session.scalars(select(ComputeQueue).where(ComputeQueue.id.in_(waiting)))
     return [
-        (queue, machines.get(queue.id, 0) + 1 - sum(waiting[queue.id].get(s, 0) for s in _IN_FLIGHT))
+        (
+            queue,
+            machines.get(queue.id, 0) + 1 - sum(waiting[queue.id].get(s, 0) for s in _IN_FLIGHT),
+        )
         for queue in found
     ]
 

@@ -235,5 +235,3 @@ def _renew(run: Run, attempt: Attempt, now: datetime) -> None:
     if attempt.ended_at is None and attempt.lease_until is not None:
         if attempt.lease_until - now < lease * 2 / 3:
             attempt.lease_until = now + lease
-
-

@@ -72,7 +72,9 @@ def _state_here(run: Run) -> str:
 
 def _seconds(run: Run, received_at: datetime, now: datetime) -> dict[str, float]:
     """Return how long each step took, or has taken so far."""
-    found: dict[str, float] = {"queued": ((run.started_at or run.ended_at or now) - received_at).total_seconds()}
+    found: dict[str, float] = {
+        "queued": ((run.started_at or run.ended_at or now) - received_at).total_seconds()
+    }
     known: dict[str, Any] = run.step_seconds
     for step, spent in known.items():
         name = _OF_STEP[Step(step)]

@@ -328,7 +328,9 @@ def _primary_columns(found: Sequence[Submission]) -> dict[int, BoardColumn]:
     columns = db.session.scalars(
         select(BoardColumn)
         .join(Leaderboard, Leaderboard.id == BoardColumn.leaderboard_id)
-        .where(BoardColumn.leaderboard_id.in_(boards), BoardColumn.index == Leaderboard.primary_index)
+        .where(
+            BoardColumn.leaderboard_id.in_(boards), BoardColumn.index == Leaderboard.primary_index
+        )
     )
     return {column.leaderboard_id: column for column in columns}
 

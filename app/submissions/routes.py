@@ -63,7 +63,9 @@ def new(competition_id: int) -> Response:
     moment = now()
     wanted = request.args.get("phase", type=int)
     open_phases = [p for p in competition.phases if _is_open(p, moment)]
-    chosen = next((p for p in open_phases if p.id == wanted), open_phases[-1] if open_phases else None)
+    chosen = next(
+        (p for p in open_phases if p.id == wanted), open_phases[-1] if open_phases else None
+    )
     allowance = None
     if chosen is not None and viewer.user_id is not None:
         allowance = quota.allowance(chosen, viewer.user_id, moment)
@@ -201,21 +203,23 @@ def detail(submission_id: int) -> Response:
     """Show one submission: its state, its reason, its log, its scores."""
     viewer = _viewer()
     submission = queries.get(submission_id, viewer)
-    status = queries.status(submission, viewer, now=now())
+    shown = queries.status(submission, viewer, now=now())
     frame = competitions.frame(submission.phase.competition, viewer, now())
     return page(
-        "submissions/detail.html", frame=frame, tab="mine", status=status,
-        rules=submission.phase.leaderboard, log=_chosen_log(status),
-        attempts={row.run.id: queries.attempts(row.run) for row in status.runs},
+        "submissions/detail.html", frame=frame, tab="mine", shown=shown,
+        rules=submission.phase.leaderboard, log=_chosen_log(shown),
+        attempts={row.run.id: queries.attempts(row.run) for row in shown.runs},
     )  # fmt: skip
 
 
 def _chosen_log(status: queries.StatusRow) -> dict[str, Any] | None:
     """Return the log to show: the one the URL names, else the last stream that has text."""
     run_id, stream = request.args.get("run", type=int), request.args.get("stream", "")
-    rows = [row for row in status.runs if row.run.id == run_id] or [
-        row for row in status.runs if row.streams
-    ] or status.runs[:1]
+    rows = (
+        [row for row in status.runs if row.run.id == run_id]
+        or [row for row in status.runs if row.streams]
+        or status.runs[:1]
+    )
     if not rows:
         return None
     row = rows[0]
@@ -238,7 +242,7 @@ def status(submission_id: int) -> Response:
     viewer = _viewer()
     row = queries.status(queries.get(submission_id, viewer), viewer, now=now())
     url = url_for(".detail", submission_id=submission_id)
-    return poll(url, fragment="submissions/_status.html", over=row.is_terminal, status=row)
+    return poll(url, fragment="submissions/_status.html", over=row.is_terminal, shown=row)
 
 
 @bp.get("/runs/<int:run_id>/log")
@@ -263,7 +267,9 @@ def log_text(run_id: int) -> Response:
     text, _after = queries.log_after(run, stream, 0)
     name = f"run-{run.id}-{stream}.txt"
     return Response(
-        text, mimetype="text/plain", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+        text,
+        mimetype="text/plain",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
@@ -284,7 +290,7 @@ def output(run_id: int, kind: str) -> Response:
         raise NotFound("There is no such file, or it is not yours to see.")
     extension = "html" if kind == Output.DETAILED_RESULTS else "zip"
     name = f"submission-{submission.id}-{kind}.{extension}"
-    return redirect_to(storage.store().presign_get(found.ref, resources.DOWNLOAD_LIFE, file_name=name))
+    return redirect_to(storage.store().presign_get(found.ref, resources.LINK_LIFE, file_name=name))
 
 
 @bp.get("/submissions/<int:submission_id>/file")
@@ -294,7 +300,7 @@ def file(submission_id: int) -> Response:
     found = queries.get(submission_id, _viewer())
     name = found.file.file_name
     return redirect_to(
-        storage.store().presign_get(found.file.ref, resources.DOWNLOAD_LIFE, file_name=name)
+        storage.store().presign_get(found.file.ref, resources.LINK_LIFE, file_name=name)
     )
 
 
@@ -371,5 +377,4 @@ def start(submission_id: int) -> Response:
 def _changed(submission_id: int, viewer: Viewer, message: str) -> Response:
     row = queries.status(queries.get(submission_id, viewer), viewer, now=now())
     url = url_for(".detail", submission_id=submission_id)
-    return done(url, fragment="submissions/_status.html", message=message, status=row)
-
+    return done(url, fragment="submissions/_status.html", message=message, shown=row)

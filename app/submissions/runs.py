@@ -59,8 +59,7 @@ def current_revisions(task_ids: list[int]) -> dict[int, TaskRevision]:
     found = db.session.scalars(
         select(TaskRevision).join(
             highest,
-            (TaskRevision.task_id == highest.c.task_id)
-            & (TaskRevision.number == highest.c.number),
+            (TaskRevision.task_id == highest.c.task_id) & (TaskRevision.number == highest.c.number),
         )
     )
     return {revision.task_id: revision for revision in found}

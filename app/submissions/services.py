@@ -66,9 +66,7 @@ def _sent_before(owner_id: int, key: str | None) -> Submission | None:
     if not key:
         return None
     return db.session.scalars(
-        select(Submission).where(
-            Submission.owner_id == owner_id, Submission.idempotency_key == key
-        )
+        select(Submission).where(Submission.owner_id == owner_id, Submission.idempotency_key == key)
     ).first()
 
 
@@ -142,7 +140,11 @@ def cancel(actor: Viewer, submission: Submission, *, now: datetime) -> None:
     policy.require(actor, Act.SUBMISSION_CANCEL, submission)
     if submission.state in TERMINAL:
         raise Conflict("This submission is over; there is nothing left to cancel.")
-    who = "You cancelled it." if actor.user_id == submission.owner_id else "An organizer cancelled it."
+    who = (
+        "You cancelled it."
+        if actor.user_id == submission.owner_id
+        else "An organizer cancelled it."
+    )
     for run in list(submission.runs):
         if run.state not in TERMINAL:
             outcome.end(run, State.CANCELLED, now=now, reason=who)

@@ -22,7 +22,10 @@ def queue(app: Flask) -> ComputeQueue:
     queue = factories.make_queue(qid="queueone")
     factories.save(
         Machine(
-            queue_id=queue.id, name="gpu1", token_hash=tokens.digest("machine"), created_at=NOW,
+            queue_id=queue.id,
+            name="gpu1",
+            token_hash=tokens.digest("machine"),
+            created_at=NOW,
             last_seen_at=NOW,
         )  # fmt: skip
     )

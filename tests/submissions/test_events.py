@@ -230,9 +230,7 @@ def test_output_is_noted_only_when_its_object_exists(
     event = RunEvent(seq=2, kind=Kind.OUTPUT, output="scoring_output")
     with pytest.raises(Invalid, match="not in the store"):
         tell(sent[0], event)
-    attempt = db.session.scalars(
-        select(Attempt).where(Attempt.run_id == sent[0]["run_id"])
-    ).one()
+    attempt = db.session.scalars(select(Attempt).where(Attempt.run_id == sent[0]["run_id"])).one()
     store.objects[ObjectRef("runs", f"{attempt.output_prefix}/scoring_output.zip")] = b"12345"
     tell(sent[0], event)
     assert db.session.scalars(select(RunOutput.size_bytes)).one() == 5
