@@ -18,7 +18,7 @@ def online_machines(now: datetime) -> dict[int, int]:
         .where(Machine.last_seen_at > now - ONLINE_FOR)
         .group_by(Machine.queue_id)
     )
-    return {queue_id: count for queue_id, count in rows}
+    return dict(rows.tuples().all())  # a Result itself has keys(): dict() would index it
 
 
 def machines_of(queue_id: int) -> Sequence[Machine]:
