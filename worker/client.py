@@ -80,6 +80,10 @@ class App:
             raise Away(f"status {reply.status}")
         raise Gone(f"status {reply.status} {reply.data[:300].decode(errors='replace')}")
 
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.clear()
+
 
 def pause_s(failures: int) -> float:
     """Return how long to wait after this many failures in a row: doubling, with jitter."""
@@ -215,6 +219,7 @@ class Reporter:
         self.hurry(patience_s)
         if self._thread.ident is not None:
             self._thread.join(patience_s + 20)
+        self._app.close()
         return not self._waiting
 
     def hurry(self, patience_s: float) -> None:

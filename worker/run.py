@@ -111,3 +111,4 @@ class Run:
         self.pool.shutdown(wait=False, cancel_futures=True)
         remove_tree(self.folder)
         self.cache.release()
+        self.store.close()

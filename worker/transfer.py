@@ -52,6 +52,10 @@ class Store:
         """Store one file; raises as :meth:`fetch`."""
         self._persist("upload", lambda: self._put_once(url, source))
 
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.clear()
+
     def _fetch_once(self, download: Download, target: Path) -> None:
         reply = self._pool.request("GET", download.url, preload_content=False, redirect=False)
         try:

@@ -491,7 +491,9 @@ def test_expired_address_is_the_platforms(site: Site, attempt: Attempt) -> None:
     assert "status 403" in site.last().text
 
 
-def test_changed_object_is_never_used(site: Site, attempt: Attempt) -> None:
+def test_changed_object_is_never_used(
+    site: Site, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = FakeEngine({Role.SCORING_PROGRAM: score_of(accuracy=1)})
     taken = site._claim
 
@@ -500,7 +502,7 @@ def test_changed_object_is_never_used(site: Site, attempt: Attempt) -> None:
         site.inputs["reference_data"] = b"z" * len(site.inputs["reference_data"])
         return claim
 
-    site._claim = swapped  # type: ignore[method-assign, assignment]
+    monkeypatch.setattr(site, "_claim", swapped)
     attempt(engine)
     assert site.last().blame == Blame.PLATFORM
     assert engine.plans == []
@@ -563,7 +565,7 @@ def test_out_of_memory_names_the_limit(site: Site, attempt: Attempt) -> None:
     class Starved(FakeEngine):
         def start(self, plan, on_output, on_exit):  # type: ignore[no-untyped-def]
             running = super().start(plan, on_output, on_exit)
-            running.ended = lambda: Ended(137, 1.0, out_of_memory=True)
+            vars(running)["ended"] = lambda: Ended(137, 1.0, out_of_memory=True)
             return running
 
     attempt(Starved({Role.SCORING_PROGRAM: lambda _: 137}), memory_mib=256)

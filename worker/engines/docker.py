@@ -9,8 +9,10 @@ from __future__ import annotations
 import fnmatch
 import logging
 import os
+import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from docker import APIClient
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import DeviceRequest, LogConfig, Ulimit
 from docker.utils import parse_repository_tag
-from docker.utils.socket import frames_iter
+from urllib3.exceptions import HTTPError
 
 from worker.contract import Blame
 from worker.engines import (
@@ -44,6 +46,9 @@ _CALL_TIMEOUT_S = 60
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FIRST_WITHOUT_IO_URING = 25
 _PULL_TRIES = 3
+_FRAME_HEAD = struct.Struct(">BxxxL")
+"""Before each piece of output: the channel, and how many bytes follow."""
+_STDERR = 2
 
 
 class DockerEngine:
@@ -73,9 +78,11 @@ class DockerEngine:
         self._rules, self._pull_policy, self._gpus = list(rules), pull_policy, gpus
         self._images: dict[str, dict[str, Any]] = {}
         self._connected: tuple[int, APIClient] | None = None
+        if not os.path.exists(socket.removeprefix("unix://")) and socket.startswith("unix://"):
+            raise EngineUnavailable(f"{socket} does not exist.")
         try:
-            self._version = APIClient(base_url=socket, timeout=5).version()
-            info = APIClient(base_url=socket, timeout=5).info()
+            with closing(APIClient(base_url=socket, timeout=5)) as client:
+                self._version, info = client.version(), client.info()
         except (DockerException, requests.RequestException) as error:
             raise EngineUnavailable(f"{socket} does not answer: {error}") from error
         self._api_version = str(self._version["ApiVersion"])
@@ -94,6 +101,12 @@ class DockerEngine:
             )
             self._connected = (pid, client)
         return self._connected[1]
+
+    def close(self) -> None:
+        """Close this process's connections."""
+        if self._connected is not None:
+            self._connected[1].close()
+            self._connected = None
 
     # Images ------------------------------------------------------------------------------------
 
@@ -292,8 +305,7 @@ class _DockerRunning:
     def start(self) -> None:
         """Attach first, then start, so that not a byte is missed."""
         try:
-            streams = {"stdout": 1, "stderr": 1, "stream": 1}
-            stream = self._client.attach_socket(self._id, params=streams)
+            stream = self._attach()
             self._client.start(self._id)
         except APIError as error:
             self._ended = Ended(-1, problem=str(error.explanation))
@@ -303,11 +315,22 @@ class _DockerRunning:
             raise _daemon_failure(error) from error
         threading.Thread(target=self._follow, args=(stream,), daemon=True, name="drain").start()
 
-    def _follow(self, stream: Any) -> None:
+    def _attach(self) -> requests.Response:
+        # The SDK's own attach leaves its socket to the garbage collector. Without an upgrade the
+        # daemon answers with a body that lasts as long as the container.
+        client = self._client
+        url = f"{client.base_url}/v{client.api_version}/containers/{self._id}/attach"
+        wanted = {"stdout": "1", "stderr": "1", "stream": "1"}
+        stream = client.post(url, params=wanted, stream=True, timeout=None)
+        stream.raise_for_status()
+        return stream
+
+    def _follow(self, stream: requests.Response) -> None:
         try:
-            for channel, data in frames_iter(stream, tty=False):  # type: ignore[no-untyped-call]
-                self._on_output(channel == 2, data)
-        except OSError as error:
+            while len(head := stream.raw.read(_FRAME_HEAD.size)) == _FRAME_HEAD.size:
+                channel, length = _FRAME_HEAD.unpack(head)
+                self._on_output(channel == _STDERR, stream.raw.read(length))
+        except (OSError, HTTPError) as error:
             event(log, "container.stream_lost", why=str(error))
         finally:
             stream.close()
