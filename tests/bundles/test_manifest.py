@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -21,6 +23,7 @@ from app.competitions.drafts import (
     SubmissionRule,
     TaskDraft,
 )
+from app.platform.strictyaml import load
 from tests.bundles.bundle_factories import changed, read_manifest, written
 
 KEY = "8f2b9a3e-0f5c-4c39-9b0e-7d4a1c2b3d4e"
@@ -444,3 +447,12 @@ def test_lists_that_are_too_long_are_refused_unread() -> None:
     assert written(reading) == [
         "competition.yaml, line 5, pages: Found a list of 201; expected at most 200 items."
     ]
+
+
+def test_every_key_is_documented() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "bundle.md").read_text()
+    documented = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    document = load(EVERY_KEY.encode())
+    used = {path[-1] for path in document.places if path and isinstance(path[-1], str)}
+    questions = {"method", "open", "note"}
+    assert used - questions - documented == set()

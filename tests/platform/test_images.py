@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 from contextlib import suppress
@@ -71,10 +72,14 @@ def test_turned_photographs_stand_upright() -> None:
 def test_only_pixels_remain() -> None:
     info = PngInfo()
     info.add_text("Comment", "<script>alert(1)</script>")
-    raw = picture("PNG", pnginfo=info) + b"PK\x03\x04<script>alert(2)</script>"
-    made = logo(raw)
-    assert b"script" not in made.png + made.icon
-    assert b"PK\x03\x04" not in made.png + made.icon
+    noted = picture("PNG", pnginfo=info) + b"PK\x03\x04<script>alert(2)</script>"
+    profiled = picture("JPEG", icc_profile=b"<script>alert(3)</script>", comment=b"<script>")
+    for raw in (noted, profiled):
+        made = logo(raw)
+        kinds = re.findall(rb"IHDR|IDAT|IEND|iCCP|tEXt|eXIf", made.png)
+        assert set(kinds) == {b"IHDR", b"IDAT", b"IEND"}
+        assert b"script" not in made.png + made.icon
+        assert b"PK\x03\x04" not in made.png + made.icon
 
 
 @pytest.mark.security
