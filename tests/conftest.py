@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 
 from app import Parts, create_app
 from app.platform.db import Base, db
@@ -47,19 +48,29 @@ def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Templates compiled once for all tests; every app has an environment of its own."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 def _parts() -> Parts:
     return Parts(store=FakeStore(), carrier=FakeCarrier())
 
 
 @pytest.fixture
 def app(
-    template_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    template_database: Path,
+    compiled_templates: FileSystemBytecodeCache,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Flask]:
     """An app on a database of its own, without rate limits, with an app context pushed."""
     path = tmp_path / "test.db"
     path.write_bytes(template_database.read_bytes())
     app = create_app(make_settings(database_url=f"sqlite:///{path}"), _parts())
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    app.jinja_env.bytecode_cache = compiled_templates
     monkeypatch.setattr(limiter, "enabled", False)
     app.before_request_funcs.setdefault(None, []).insert(0, _forget_who_asked)
     with app.app_context():
