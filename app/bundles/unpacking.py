@@ -10,7 +10,7 @@ import dataclasses
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
@@ -56,6 +56,8 @@ class _Work:
     owner_id: int
     file: StoredFile
     clock: Clock
+    places: list[ObjectRef] = field(default_factory=list)
+    """Where it stores, or soon will."""
 
 
 def run_import(import_id: int, clock: Clock) -> None:
@@ -82,7 +84,7 @@ def run_import(import_id: int, clock: Clock) -> None:
         problems = [Problem("", "", "", error.message)]
     finally:
         if problems:
-            _fail(import_id, problems, clock())
+            _fail(work, problems)
 
 
 def note_failure(row: BundleImport, problems: Iterable[Problem], *, now: datetime) -> None:
@@ -137,10 +139,10 @@ def _unpack(work: _Work) -> None:
         logo = competitions.new_logo(draft)
         kinds = competitions.files_to_store(draft)
         places = {ref: resources.new_place(kind) for ref, kind in kinds.items()}
-        pictures = [place for place in (logo.picture, logo.icon) if place]
+        work.places.extend([*places.values(), *(p for p in (logo.picture, logo.icon) if p)])
         _say(
             work, state=ImportState.STORING, files_total=len(kinds), notes=notes,
-            object_keys=[[p.bucket, p.key] for p in (*places.values(), *pictures)],
+            object_keys=_as_keys(work.places),
         )  # fmt: skip
         competitions.store_logo(draft, logo)
         files = {}
@@ -227,14 +229,21 @@ def _finish(
         event(log, "import.finished", import_id=row.id, competition_id=competition.id)
 
 
-def _fail(import_id: int, problems: Iterable[Problem], now: datetime) -> None:
+def _fail(work: _Work, problems: Iterable[Problem]) -> None:
     with unit_of_work():
         row = db.session.get_one(
-            BundleImport, import_id, with_for_update=True, populate_existing=True
+            BundleImport, work.import_id, with_for_update=True, populate_existing=True
         )
         if row.state in _WORKING:
-            note_failure(row, problems, now=now)
+            note_failure(row, problems, now=work.clock())
+        if row.state == ImportState.FAILED:
+            # Also when somebody else ended it: that one cleaned up before this one had stopped.
+            row.object_keys = _as_keys(work.places)
     try:
-        clean_up(import_id)
+        clean_up(work.import_id)
     except AppError as error:  # the sweeper tries again
-        event(log, "import.leftovers", import_id=import_id, reason=error.message)
+        event(log, "import.leftovers", import_id=work.import_id, reason=error.message)
+
+
+def _as_keys(places: Iterable[ObjectRef]) -> list[list[str]]:
+    return [[place.bucket, place.key] for place in places]
