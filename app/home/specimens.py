@@ -13,6 +13,7 @@ from wtforms import (
     IntegerField,
     PasswordField,
     RadioField,
+    SelectChoice,
     SelectField,
     SelectMultipleField,
     StringField,
@@ -24,7 +25,11 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from app.platform.forms import Form
 from app.platform.paging import Page
 
-_LEVELS = [("open", "Everybody"), ("approved", "Approved participants"), ("nobody", "Nobody")]
+_LEVELS = [
+    SelectChoice("open", "Everybody"),
+    SelectChoice("approved", "Approved participants"),
+    SelectChoice("nobody", "Nobody"),
+]
 
 
 class SpecimenForm(Form):
@@ -45,7 +50,7 @@ class SpecimenForm(Form):
     access = SelectField("Who may see the results", choices=_LEVELS)
     rule = RadioField("Which submission counts", [DataRequired("Choose one.")], choices=_LEVELS)
     tasks = SelectMultipleField(
-        "Tasks", choices=[("all", "All features"), ("mean", "Mean features only")],
+        "Tasks", choices=[SelectChoice("all", "All features"), SelectChoice("mean", "Mean features only")],
         widget=ListWidget(prefix_label=False), option_widget=CheckboxInput(),
     )  # fmt: skip
     file = FileField("Submission", description="One zip file of at most 2 GB.")

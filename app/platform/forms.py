@@ -7,7 +7,7 @@ from typing import Any
 from wtforms import Form as WTForm
 
 
-class Form(WTForm):  # type: ignore[misc]
+class Form(WTForm):
     """Base of every form. The CSRF token is checked app-wide and is not a field here."""
 
     def refuse(self, field: str, message: str) -> None:

@@ -6,7 +6,7 @@ Nothing here reads what a worker can write: the database is the queue, Redis onl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from flask import current_app
 from redis import Redis
@@ -36,7 +36,7 @@ class RunJob(SafeJob):
 class AppJob(SafeJob):
     """What may be put on our own queue; ``create_app`` fills the registry."""
 
-    allowed: dict[str, Callable[..., Any]] = {}
+    allowed: ClassVar[Mapping[str, Callable[..., Any]]] = {}
 
 
 class Carrier(Protocol):
@@ -92,7 +92,7 @@ class RedisCarrier:
         return connect(self._private_url)
 
 
-class _reachable:  # noqa: N801 - reads as a phrase: with _reachable()
+class _reachable:
     def __enter__(self) -> None: ...
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:

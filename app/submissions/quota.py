@@ -49,7 +49,7 @@ def allowance(phase: Phase, owner_id: int, now: datetime) -> Allowance:
             SubmissionCount.day.in_([today, ALL_DAYS]),
         )
     )
-    used = {day: count for day, count in rows}
+    used = dict(rows.tuples().all())
     return Allowance(
         used_today=used.get(today, 0),
         used=used.get(ALL_DAYS, 0),

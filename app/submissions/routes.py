@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from flask import Blueprint, current_app, request, url_for
 from flask_babel import gettext as _
@@ -83,7 +83,7 @@ def _is_open(phase: Phase, moment: Any) -> bool:
 @bp.post("/phases/<int:phase_id>/uploads")
 @csrf.exempt  # receive_large_form checks the token, once it is known who sends
 @limiter.limit("120/hour")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def upload(phase_id: int) -> Response:
     """Take the file: from the form itself, or by the key of what the browser sent to the store."""
     receive_large_form((settings().upload_mib + 1) * MIB)
@@ -103,7 +103,8 @@ def _received(viewer: Viewer) -> StoredFile:
     part = request.files.get("file")
     if part is None or not part.filename:
         raise Invalid(_("Choose a zip file."))
-    return resources.receive(viewer, FileKind.SUBMISSION, part.filename, part.stream, now=now())
+    stream = cast(BinaryIO, part.stream)
+    return resources.receive(viewer, FileKind.SUBMISSION, part.filename, stream, now=now())
 
 
 def _again(competition_id: int, phase_id: int, error: AppError, viewer: Viewer) -> Response:
@@ -119,7 +120,7 @@ def _again(competition_id: int, phase_id: int, error: AppError, viewer: Viewer) 
 
 
 @bp.get("/phases/<int:phase_id>/submissions/new")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def review(phase_id: int) -> Response:
     """Show what would be submitted, and ask what the organizer wants to know."""
     viewer = _viewer()
@@ -148,7 +149,7 @@ def _reviewed(
 
 
 @bp.post("/phases/<int:phase_id>/submissions")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 @limiter.limit("120/hour")
 def create(phase_id: int) -> Response:
     """Accept a submission, or show the review again with what is wrong."""
@@ -173,7 +174,7 @@ def create(phase_id: int) -> Response:
 
 
 @bp.get("/benchmarks/<int:competition_id>/submissions")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def mine(competition_id: int) -> Response:
     """List the viewer's own submissions."""
     viewer = _viewer()
@@ -183,7 +184,7 @@ def mine(competition_id: int) -> Response:
 
 
 @bp.get("/benchmarks/<int:competition_id>/submissions/all")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def everyone(competition_id: int) -> Response:
     """List everybody's submissions, for the organizers."""
     viewer = _viewer()
@@ -198,7 +199,7 @@ def _list(template: str, competition: Competition, viewer: Viewer, rows: Any, ta
 
 
 @bp.get("/submissions/<int:submission_id>")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def detail(submission_id: int) -> Response:
     """Show one submission: its state, its reason, its log, its scores."""
     viewer = _viewer()
@@ -236,7 +237,7 @@ def _chosen_log(status: queries.StatusRow) -> dict[str, Any] | None:
 
 
 @bp.get("/submissions/<int:submission_id>/status")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def status(submission_id: int) -> Response:
     """Answer the fragment that polls itself; a plain browser is sent to the page."""
     viewer = _viewer()
@@ -246,7 +247,7 @@ def status(submission_id: int) -> Response:
 
 
 @bp.get("/runs/<int:run_id>/log")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def log_tail(run_id: int) -> Response:
     """Answer what a log says beyond an event; the piece asks for the next one itself."""
     submission, run = queries.run_of(run_id, _viewer())
@@ -259,7 +260,7 @@ def log_tail(run_id: int) -> Response:
 
 
 @bp.get("/runs/<int:run_id>/log.txt")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def log_text(run_id: int) -> Response:
     """Send a whole log stream as a file."""
     submission, run = queries.run_of(run_id, _viewer())
@@ -280,7 +281,7 @@ def _readable(submission: Submission, stream: str) -> str:
 
 
 @bp.get("/runs/<int:run_id>/outputs/<kind>")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def output(run_id: int, kind: str) -> Response:
     """Send a file that a run wrote, by a link that opens it for a few minutes."""
     viewer = _viewer()
@@ -294,7 +295,7 @@ def output(run_id: int, kind: str) -> Response:
 
 
 @bp.get("/submissions/<int:submission_id>/file")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def file(submission_id: int) -> Response:
     """Send the submitted file itself."""
     found = queries.get(submission_id, _viewer())
@@ -353,7 +354,7 @@ def _tickets() -> URLSafeTimedSerializer:
 
 
 @bp.route("/submissions/<int:submission_id>/cancel", methods=["GET", "POST"])
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def cancel(submission_id: int) -> Response:
     """Ask whether to cancel, then cancel."""
     viewer = _viewer()
@@ -366,7 +367,7 @@ def cancel(submission_id: int) -> Response:
 
 
 @bp.post("/submissions/<int:submission_id>/start")
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def start(submission_id: int) -> Response:
     """Start a submission that waited for the organizer."""
     viewer = _viewer()

@@ -34,7 +34,7 @@ def spec(carrier: FakeCarrier, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict
     pavel: User = factories.make_user("pavel")
     factories.make_participant(competition, pavel)
     submit(phase, "pavel")
-    yield carrier.runs[0][2]
+    return carrier.runs[0][2]
 
 
 def post(client: FlaskClient, spec: dict[str, Any], events: object, token: str = "") -> Any:

@@ -27,7 +27,7 @@ def queue(app: Flask) -> ComputeQueue:
             token_hash=tokens.digest("machine"),
             created_at=NOW,
             last_seen_at=NOW,
-        )  # fmt: skip
+        )
     )
     return queue
 

@@ -25,7 +25,7 @@ from worker.contract import Answer, Blame, Kind, RunEvent
 @pytest.fixture(autouse=True)
 def _frozen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("app.submissions.dispatch.clock_now", lambda: NOW)
-    yield
+    return
 
 
 @pytest.fixture
