@@ -5,16 +5,10 @@ const UNITS = ["B", "kB", "MB", "GB", "TB"];
 function bytes(count) {
   let value = count;
   let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
+  for (; value >= 999.5 && unit < UNITS.length - 1; unit += 1) value /= 1000;
   const digits = unit > 0 && value < 9.95 ? 1 : 0;
-  const number = new Intl.NumberFormat(document.documentElement.lang, {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
-  return `${number.format(value)} ${UNITS[unit]}`;
+  const format = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return `${new Intl.NumberFormat(document.documentElement.lang, format).format(value)} ${UNITS[unit]}`;
 }
 
 function fill(text, values) {
@@ -90,18 +84,12 @@ class Upload {
     const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
     const { signal } = this.stop;
     try {
-      const answer = await fetch(this.form.dataset.startUrl, {
-        method: "POST",
-        body: fields,
-        headers: { Accept: "application/json", "X-CSRFToken": token },
-        credentials: "same-origin",
-        signal,
-      });
+      const headers = { Accept: "application/json", "X-CSRFToken": token };
+      const answer = await fetch(this.form.dataset.startUrl, { method: "POST", body: fields, headers, signal });
       const body = await answer.json().catch(() => ({}));
       if (signal.aborted) return null;
       if (answer.ok && body.url) return body;
-      if (body.error) this.fail(body.error);
-      else this.fail("Unreachable");
+      this.fail(body.error ?? "Unreachable");
     } catch {
       if (!signal.aborted) this.fail("Unreachable");
     }
@@ -148,8 +136,10 @@ class Upload {
 const known = new WeakSet();
 
 function start() {
-  for (const form of document.querySelectorAll("form[data-upload]")) {
-    if (!known.has(form)) known.add(form) && new Upload(form);
+  const isNew = (form) => !known.has(form);
+  for (const form of [...document.querySelectorAll("form[data-upload]")].filter(isNew)) {
+    known.add(form);
+    new Upload(form);
   }
 }
 
