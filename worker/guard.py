@@ -26,7 +26,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Queue, Worker
-from rq.exceptions import NoSuchJobError
+from rq.exceptions import NoSuchJobError, TimeoutFormatError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.utils import current_timestamp
@@ -57,6 +57,13 @@ _KEPT = frozenset({
 """Fields that RQ may read; every other one is left out before it sees them."""
 
 
+_UNREADABLE = (
+    ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError,
+    AssertionError, TimeoutFormatError,
+)  # fmt: skip
+"""What RQ raises on fields of the wrong form; anything that escaped would end the worker."""
+
+
 class Refused(NoSuchJobError):
     """A job that does not follow the rules; RQ treats it as one that is not there."""
 
@@ -83,7 +90,7 @@ class SafeJob(Job):
             call = _checked_call(self.id, fields, self.allowed)
             kept = {name.encode(): value for name, value in fields.items() if name in _KEPT}
             super().restore({**kept, b"data": call})
-        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+        except _UNREADABLE as error:
             raise Refused(f"job {self._id!r} is unreadable: {type(error).__name__}") from error
 
     @property
@@ -152,7 +159,6 @@ class SafeQueue(Queue):
         description: str,
         timeout_s: int,
         job_id: str | None = None,
-        failure_ttl_s: int = 3600,
     ) -> str:
         """Put one call on the queue.
 
@@ -171,7 +177,7 @@ class SafeQueue(Queue):
             raise ValueError(f"{function} as {job_id} would be refused by the worker")
         self.enqueue_call(
             function, args=args, job_id=job_id, timeout=timeout_s, description=description,
-            result_ttl=0, failure_ttl=failure_ttl_s,
+            result_ttl=0, failure_ttl=3600,
         )  # fmt: skip
         return job_id
 
@@ -239,8 +245,6 @@ class SafeWorker(Worker):
     def on_horse_lost(self, job: Job) -> None:
         """Clean up after a work horse that did not end by itself. Subclasses may."""
 
-    # What stock RQ would do to keys that are not ours -------------------------------------------
-
     def _set_ip_address(self, connection: Redis) -> None:
         connection.client_setname(self.name)
         self.ip_address = "unknown"  # CLIENT LIST would show every other client
@@ -269,8 +273,6 @@ class SafeWorker(Worker):
         """Log that a job crashed; stock RQ logs its arguments too, which hold tokens."""
         log.error("job.crashed", exc_info=exc_info, extra={"data": {"job_id": job.id}})
 
-    # A child that dies with its parent ---------------------------------------------------------
-
     def main_work_horse(self, job: Job, queue: Queue) -> NoReturn:
         """Run the job in the child, tied to the parent's life."""
         die_with_parent(self._parent_pid)
@@ -287,8 +289,6 @@ class SafeWorker(Worker):
         """Remember that the end of the work loop is wanted."""
         self.stopping = True
         super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
-
-    # Redis away --------------------------------------------------------------------------------
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Run one job; an outage of Redis neither ends the worker nor the job."""
