@@ -53,6 +53,12 @@ def runtime_image(docker_host: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def wheels() -> Path:
+    """A folder with the Python packages of both images."""
+    return Path(_variable("WHEELS", "The wheels of the images"))
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of a browser."""
     return _variable("CHROMIUM", "Chromium")

@@ -116,6 +116,15 @@ class Engine:
             finally:
                 shutil.rmtree(tree, ignore_errors=True)
 
+    def python_version(self) -> str:
+        """Return the version of Python in the runtime image, e.g. ``3.11``."""
+        program = "import sys; print('%d.%d' % sys.version_info[:2])"
+        with closing(self.client()) as client:
+            printed: bytes = client.containers.run(
+                IMAGE, ["python3", "-c", program], network_mode="none", remove=True
+            )
+        return printed.decode().strip()
+
     def _import(self, tree: Path, log: object) -> None:
         tar = subprocess.Popen(
             ["tar", "--numeric-owner", "--one-file-system", "-C", str(tree), "-c", "."],

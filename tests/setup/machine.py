@@ -14,7 +14,7 @@ from launcher.errors import LaunchError
 from launcher.home import ROOT, Home
 from launcher.redis_servers import find_redis, password_rules, redis_service
 from launcher.services import HOST, Service, free_port
-from tests.setup import packages, postgres
+from tests.setup import packages, postgres, wheels
 from tests.setup.docker import IMAGE, Engine
 
 
@@ -101,3 +101,6 @@ class Machine:
         self._engine.build_image(self.home.path, self.home.logs / "image.log")
         self.environ["PLUMBLINE_TEST_DOCKER_HOST"] = self._engine.host
         self.environ["PLUMBLINE_TEST_IMAGE"] = IMAGE
+        python = self._engine.python_version()
+        found = wheels.download(self.home.path / "wheels", python, self.home.logs / "wheels.log")
+        self.environ["PLUMBLINE_TEST_WHEELS"] = str(found)
