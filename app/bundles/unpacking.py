@@ -166,9 +166,7 @@ def _understood(bundle: Archive, work: _Work) -> tuple[CompetitionDraft, list[di
     reading = read.read(bundle)
     if reading.draft is None:
         raise InvalidDraft(reading.problems)
-    problems = competitions.check(work.owner, reading.draft)
-    release()
-    if problems:
+    if problems := competitions.check(work.owner, reading.draft):
         raise InvalidDraft(problems)
     return reading.draft, [dataclasses.asdict(note) for note in reading.notes]
 

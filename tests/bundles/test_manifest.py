@@ -40,6 +40,7 @@ registration_auto_approve: true
 enable_detailed_results: true
 show_detailed_results_in_submission_panel: false
 show_detailed_results_in_leaderboard: false
+show_scoring_logs: true
 auto_run_submissions: false
 can_participants_make_submissions_public: false
 make_programs_available: true
@@ -121,6 +122,7 @@ def test_every_key_is_read() -> None:
         enable_detailed_results=True,
         show_detailed_results_in_submission_panel=False,
         show_detailed_results_in_leaderboard=False,
+        show_scoring_logs=True,
         auto_run_submissions=False,
         can_participants_make_submissions_public=False,
         make_programs_available=True,

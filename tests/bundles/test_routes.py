@@ -144,7 +144,7 @@ def test_visitor_uploads_nothing(app: Flask, cast: Cast, store: FakeStore) -> No
 
 def test_form_takes_nothing_but_its_fields(app: Flask, cast: Cast) -> None:
     columns = {column.name: "1" for column in BundleImport.__table__.columns}
-    browser(app, cast.petra).post("/bundles/new", data=form(**columns))
+    browser(app, cast.petra).post("/bundles/new", data={**form(), **columns})
     started = db.session.scalars(select(BundleImport)).one()
     assert (started.owner_id, started.state) == (cast.petra.id, "waiting")
     assert (started.competition_id, started.files_total) == (None, 0)
@@ -173,6 +173,24 @@ def test_token_is_checked_once_it_is_known_who_sends(app: Flask, cast: Cast) -> 
     page = client.get("/bundles/new").text
     token = page.partition('name="csrf_token" value="')[2].partition('"')[0]
     assert client.post("/bundles/new", data=form(csrf_token=token)).status_code == 303
+
+
+def test_database_is_free_while_the_file_arrives(app: Flask, cast: Cast) -> None:
+    free = []
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            free.append(not db.session().in_transaction())
+            return super().read(size)
+
+    file = FileStorage(io.BytesIO(b"x" * 1024), "bundle.zip", "file", "application/zip")
+    boundary, body = encode_multipart({"file": file})
+    browser(app, cast.olga).post(
+        "/bundles/new", input_stream=Slow(body), content_length=len(body),
+        content_type=f"multipart/form-data; boundary={boundary}",
+    )  # fmt: skip
+    assert free
+    assert all(free)
 
 
 # Watching

@@ -70,8 +70,8 @@ def upload(olga: User, actor: Viewer, store: FakeStore) -> Upload:
     return uploaded
 
 
-def bundle(manifest: str = MANIFEST, **files: bytes) -> bytes:
-    return zip_of(make_files(manifest) | files).getvalue()
+def bundle(manifest: str = MANIFEST, files: dict[str, bytes] | None = None) -> bytes:
+    return zip_of(make_files(manifest) | (files or {})).getvalue()
 
 
 def ended(import_id: int) -> BundleImport:
@@ -186,7 +186,7 @@ def test_running_an_unknown_import_does_nothing(app: Flask) -> None:
 
 
 def test_progress_can_be_watched(upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
+    seen: list[tuple[str, int, int]] = []
     write = members.write
 
     def watched(*args: Any) -> None:
@@ -240,7 +240,7 @@ BAD = {
         bundle(changed(("file: overview.md", "file: ../../etc/passwd"))), "leads out of",
     ),
     "absolute path": (bundle(changed(("terms: terms.md", "terms: /etc/passwd"))), "absolute"),
-    "name upwards": (bundle(**{"../evil.sh": b"x"}), "leads out of"),
+    "name upwards": (bundle(files={"../evil.sh": b"x"}), "leads out of"),
     "YAML that calls": (
         bundle(changed(("title: A benchmark", "title: !!python/object/apply:os.system [id]"))),
         "tag",
@@ -421,17 +421,22 @@ def test_import_that_was_given_up_makes_nothing_when_it_wakes(
 ) -> None:
     write = members.write
 
+    written = []
+
     def slept(*args: Any) -> None:
         with unit_of_work():
             services.fail_stale(now=NOW + timedelta(hours=1))
         write(*args)
+        written.append(args)
 
     monkeypatch.setattr(members, "write", slept)
-    import_id = upload(bundle())
+    second = "- index: 1\n  name: Two\n  scoring_program: data.zip\nphases:"
+    import_id = upload(bundle(changed(("phases:", second))))
     leaves_nothing()
     failed = run(import_id)
     assert failed.state == "failed"
     assert "without a word" in failed.problems[0]["sentence"]
+    assert len(written) == 1  # it noticed before the second file
 
 
 def test_import_given_up_at_the_last_moment_makes_nothing(

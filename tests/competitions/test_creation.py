@@ -141,6 +141,7 @@ def test_every_value_of_a_draft_arrives(actor: Viewer) -> None:
         enable_detailed_results=True,
         show_detailed_results_in_submission_panel=False,
         show_detailed_results_in_leaderboard=False,
+        show_scoring_logs=True,
         auto_run_submissions=False,
         can_participants_make_submissions_public=False,
         make_programs_available=True,
@@ -193,7 +194,7 @@ def test_image_of_the_site_is_used_when_none_is_named(actor: Viewer) -> None:
 
 
 def test_task_begins_with_revision_one(actor: Viewer) -> None:
-    refs = {role: FileRef(member=f"{role}.zip") for role in ROLES}
+    refs: dict[str, Any] = {role: FileRef(member=f"{role}.zip") for role in ROLES}
     task = make_task_draft(**refs, ingestion_only_during_scoring=True)
     create(actor, make_competition_draft(tasks=(task,)))
     revision = db.session.scalars(select(TaskRevision)).one()
@@ -334,10 +335,11 @@ def a_solution(owner: User) -> UUID:
 def naming(role: str, key: UUID) -> CompetitionDraft:
     """A draft that names one existing thing, in one of all the ways there are."""
     ref = FileRef(key=key)
+    named: dict[str, Any] = {role: ref}
     if role in ROLES:
-        return make_competition_draft(tasks=(make_task_draft(**{role: ref}),))
+        return make_competition_draft(tasks=(make_task_draft(**named),))
     if role in ("starting_kit", "public_data"):
-        return make_competition_draft(phases=(make_phase_draft(**{role: ref}),))
+        return make_competition_draft(phases=(make_phase_draft(**named),))
     if role == "task":
         return make_competition_draft(tasks=(make_task_draft(key=key),))
     if role == "solution":

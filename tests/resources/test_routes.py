@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -123,7 +124,8 @@ def test_private_file_is_for_its_owner(app: Flask, cast: Cast) -> None:
 @pytest.mark.parametrize("role", ["starting_kit_id", "public_data_id"])
 def test_kits_and_public_data_are_for_participants(app: Flask, cast: Cast, role: str) -> None:
     file = make_file(cast.olga, kind=FileKind.PUBLIC_DATA)
-    make_phase(cast.competition, **{role: file.id})
+    roles: dict[str, Any] = {role: file.id}
+    make_phase(cast.competition, **roles)
     assert downloads(app, cast, file) == {"organizer", "participant", "staff"}
 
 
