@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from app.leaderboards.standings import BoardRow, ColumnRow, Standing
+from app.leaderboards.standings import BoardRow, ColumnRow, Definition, Standing
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def as_json(board: BoardRow, details_url: Callable[[int], str]) -> dict[str, Any]:
-    """Return a page of a board as plain values; a score that does not exist is null.
+def page_as_json(board: BoardRow, details_url: Callable[[int], str]) -> str:
+    """Write a page of a board; a score that does not exist is null.
 
     Args:
         details_url: gives the address of the detailed results of a run.
     """
-    about = board.about
+    page = board.page
+    counts = {
+        "total": page.total,
+        "page": page.number,
+        "pages": page.count,
+        "page_size": page.size,
+    }
+    return _write(board.about, _rows(board.about, page.rows, details_url), counts)
+
+
+def board_as_json(
+    about: Definition, standings: Iterable[Standing], details_url: Callable[[int], str]
+) -> str:
+    """Write all rows of a board as one page."""
+    rows = _rows(about, standings, details_url)
+    size = len(rows)
+    return _write(about, rows, {"total": size, "page": 1, "pages": 1, "page_size": max(1, size)})
+
+
+def _write(about: Definition, rows: list[str], counts: dict[str, int]) -> str:
     phase = about.phase
-    return {
+    head = {
         "competition": {"id": phase.competition.id, "title": phase.competition.title},
         "phase": {"id": phase.id, "name": phase.name},
         "title": about.title,
@@ -25,12 +48,17 @@ def as_json(board: BoardRow, details_url: Callable[[int], str]) -> dict[str, Any
         "columns": [_column(column) for column in about.columns],
         "tasks": [{"id": task_id, "name": name} for task_id, name in about.tasks.items()],
         "fact_sheet": [{"key": key, "title": title} for key, title in about.questions.items()],
-        "total": board.page.total,
-        "page": board.page.number,
-        "pages": board.page.count,
-        "page_size": board.page.size,
-        "rows": [_row(standing, about.columns, details_url) for standing in board.page.rows],
+        **counts,
     }
+    return f'{_ENCODER.encode(head)[:-1]},"rows":[{",".join(rows)}]}}'
+
+
+def _rows(
+    about: Definition, standings: Iterable[Standing], details_url: Callable[[int], str]
+) -> list[str]:
+    """Write each row at once: ten thousand of them as objects would keep the collector busy."""
+    keys = [column.key for column in about.columns]
+    return [_ENCODER.encode(_row(standing, keys, details_url)) for standing in standings]
 
 
 def _column(column: ColumnRow) -> dict[str, Any]:
@@ -44,16 +72,16 @@ def _column(column: ColumnRow) -> dict[str, Any]:
 
 
 def _row(
-    standing: Standing, columns: Sequence[ColumnRow], details_url: Callable[[int], str]
+    standing: Standing, keys: Sequence[str], details_url: Callable[[int], str]
 ) -> dict[str, Any]:
     return {
         "rank": standing.rank,
         "submission": standing.submission_id,
         "username": standing.username,
         "name": standing.name,
-        "submitted_at": standing.submitted_at.isoformat().replace("+00:00", "Z"),
-        "scores": _scores(standing.overall, columns),
-        "tasks": {str(id_): _scores(scores, columns) for id_, scores in standing.tasks.items()},
+        "submitted_at": _utc(standing.submitted_at),
+        "scores": _scores(standing.overall, keys),
+        "tasks": {str(id_): _scores(scores, keys) for id_, scores in standing.tasks.items()},
         "fact_sheet": dict(standing.answers),
         "detailed_results": {
             str(task_id): details_url(run_id) for task_id, run_id in standing.details.items()
@@ -61,5 +89,9 @@ def _row(
     }
 
 
-def _scores(scores: Mapping[str, float], columns: Sequence[ColumnRow]) -> dict[str, float | None]:
-    return {column.key: scores.get(column.key) for column in columns}
+def _utc(moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=None).isoformat()}Z"
+
+
+def _scores(scores: Mapping[str, float], keys: Sequence[str]) -> dict[str, float | None]:
+    return {key: scores.get(key) for key in keys}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, literal, or_, select, tuple_
+from sqlalchemy import Select, func, literal, or_, select, tuple_
 from sqlalchemy.orm import joinedload
 
 from app import policy
@@ -14,7 +15,7 @@ from app.accounts.models import User
 from app.competitions.models import Competition, Phase
 from app.errors import Forbidden, NotFound
 from app.leaderboards.models import Entry
-from app.leaderboards.ranking import MISSING, ranks_along
+from app.leaderboards.ranking import MISSING, ranked
 from app.leaderboards.standings import BoardRow, Definition, Pinned, Standing
 from app.platform.db import db
 from app.platform.paging import Page
@@ -25,7 +26,10 @@ from worker.contract import Output
 PAGE_SIZE = 50
 MAX_PAGE_SIZE = 500
 OWN_LISTED = 50
+AT_ONCE = 500
+"""How many rows of a whole board are in memory at a time."""
 
+_NOTHING: dict[Any, Any] = {}
 _ORDER = (Entry.sort_key, Entry.submitted_at, Entry.submission_id)
 
 
@@ -48,21 +52,20 @@ def board(phase: Phase, viewer: Viewer, page: int = 1, size: int = PAGE_SIZE) ->
     total = _count(phase.id)
     number = min(page, max(1, -(-total // size)))
     offset = (number - 1) * size
-    rows = _standings(about, viewer, _ids(phase.id).limit(size).offset(offset), offset=offset)
+    rows = list(_standings(about, viewer, _ids(phase.id).limit(size).offset(offset), offset))
     pinned = None if any(row.is_own for row in rows) else _pinned(about, viewer, size)
     return BoardRow(about, Page(rows, number, size, total), pinned, _scale(about))
 
 
-def whole_board(phase: Phase, viewer: Viewer) -> BoardRow:
-    """Return all rows of a board as one page.
+def whole_board(phase: Phase, viewer: Viewer) -> tuple[Definition, Iterator[Standing]]:
+    """Return what a board is, and all its rows one by one, so that a long one stays cheap.
 
     Raises:
         NotFound: the phase has no board.
         Forbidden: the board is hidden from this viewer.
     """
     about = _about(phase, viewer)
-    rows = _standings(about, viewer, _ids(phase.id), offset=0)
-    return BoardRow(about, Page(rows, 1, max(1, len(rows)), len(rows)))
+    return about, _standings(about, viewer, _ids(phase.id), at_once=AT_ONCE)
 
 
 def own_submissions(phase: Phase, viewer: Viewer) -> list[Submission]:
@@ -122,10 +125,44 @@ def _ids(phase_id: int) -> Select[tuple[int]]:
 
 
 def _standings(
-    about: Definition, viewer: Viewer, ids: Select[tuple[int]], *, offset: int
-) -> list[Standing]:
+    about: Definition,
+    viewer: Viewer,
+    ids: Select[tuple[int]],
+    offset: int = 0,
+    *,
+    at_once: int | None = None,
+) -> Iterator[Standing]:
+    details = _details(ids) if about.has_details else {}
+    found = iter(db.session.execute(_rows(about, ids).execution_options(yield_per=at_once)))
+    first = next(found, None)
+    if first is None:
+        return
+    rank = _rank(about.phase.id, first.sort_key) if offset else 1
+    rows = itertools.chain([first], found)
+    task_ids = [(task_id, str(task_id)) for task_id in about.tasks]
+    for place, row in ranked(rows, lambda one: one.sort_key, offset=offset, first_rank=rank):
+        by_task = row.scores["tasks"]
+        yield Standing(
+            rank=place,
+            submission_id=row.submission_id,
+            username=row.username,
+            name=row.display_name or row.username,
+            submitted_at=row.submitted_at,
+            overall=_visible(row.scores["overall"], about.hidden_keys),
+            tasks={
+                task_id: _visible(by_task.get(key, _NOTHING), about.hidden_keys)
+                for task_id, key in task_ids
+            },
+            answers=_answers(row.fact_sheet_answers, about) if about.questions else _NOTHING,
+            details=details.get(row.submission_id, _NOTHING),
+            is_own=row.owner_id == viewer.user_id,
+        )
+
+
+def _rows(about: Definition, ids: Select[tuple[int]]) -> Select[Any]:
+    """Select what rows show, in order; answers to the fact sheet only where they are shown."""
     chosen = ids.subquery()
-    found = db.session.execute(
+    statement = (
         select(
             Entry.submission_id,
             Entry.owner_id,
@@ -134,47 +171,25 @@ def _standings(
             Entry.scores,
             User.username,
             User.display_name,
-            Submission.fact_sheet_answers,
         )
         .join(chosen, chosen.c.submission_id == Entry.submission_id)
         .join(User, User.id == Entry.owner_id)
-        .join(Submission, Submission.id == Entry.submission_id)
         .order_by(*_ORDER)
-    ).all()
-    if not found:
-        return []
-    keys = [row.sort_key for row in found]
-    first = _rank(about.phase.id, keys[0]) if offset else 1
-    ranks = ranks_along(keys, offset=offset, first_rank=first)
-    details = _details(ids) if about.has_details else {}
-    return list(_rows(about, viewer, zip(found, ranks, strict=True), details))
+    )
+    if about.questions:
+        statement = statement.join(Submission, Submission.id == Entry.submission_id)
+        return statement.add_columns(Submission.fact_sheet_answers)
+    return statement
 
 
-def _rows(
-    about: Definition,
-    viewer: Viewer,
-    ranked: Iterable[tuple[Row[Any], int]],
-    details: Mapping[int, Mapping[int, int]],
-) -> Iterable[Standing]:
-    columns = frozenset(column.key for column in about.columns)
-    for row, rank in ranked:
-        by_task = row.scores["tasks"]
-        yield Standing(
-            rank=rank,
-            submission_id=row.submission_id,
-            username=row.username,
-            name=row.display_name or row.username,
-            submitted_at=row.submitted_at,
-            overall=_visible(row.scores["overall"], columns),
-            tasks={id_: _visible(by_task.get(str(id_), {}), columns) for id_ in about.tasks},
-            answers={key: row.fact_sheet_answers.get(key, "") for key in about.questions},
-            details=details.get(row.submission_id, {}),
-            is_own=row.owner_id == viewer.user_id,
-        )
+def _visible(scores: dict[str, float], hidden: frozenset[str]) -> dict[str, float]:
+    if not hidden:
+        return scores
+    return {key: value for key, value in scores.items() if key not in hidden}
 
 
-def _visible(scores: Mapping[str, float], columns: Collection[str]) -> dict[str, float]:
-    return {key: value for key, value in scores.items() if key in columns}
+def _answers(given: Mapping[str, Any], about: Definition) -> dict[str, Any]:
+    return {key: given.get(key, "") for key in about.questions}
 
 
 def _rank(phase_id: int, sort_key: bytes) -> int:
@@ -211,7 +226,7 @@ def _pinned(about: Definition, viewer: Viewer, size: int) -> Pinned | None:
     place = tuple_(*(literal(value, key.type) for value, key in zip(best, _ORDER, strict=True)))
     before = select(func.count()).where(Entry.phase_id == phase_id, tuple_(*_ORDER) < place)
     offset = db.session.scalar(before) or 0
-    (standing,) = _standings(about, viewer, own, offset=offset)
+    (standing,) = _standings(about, viewer, own, offset)
     return Pinned(standing, page=offset // size + 1)
 
 

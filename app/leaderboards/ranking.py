@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from app.competitions.drafts import SubmissionRule
 from app.leaderboards.scheme import Scheme
+
+T = TypeVar("T")
 
 PRESENT, MISSING = b"\x00", b"\x01"
 """First byte of each column in a sort key, so that a missing score stands last either way."""
@@ -43,23 +46,24 @@ def number_bytes(value: float, *, descending: bool = False) -> bytes:
     return struct.pack(">Q", (~ordered if descending else ordered) & 0xFFFF_FFFF_FFFF_FFFF)
 
 
-def ranks_along(keys: Iterable[bytes], *, offset: int, first_rank: int) -> list[int]:
+def ranked(
+    rows: Iterable[T], key: Callable[[T], bytes], *, offset: int = 0, first_rank: int = 1
+) -> Iterator[tuple[int, T]]:
     """Rank consecutive rows of a board: equal keys share a rank, the next counts on (1, 1, 3).
 
     Args:
-        keys: sort keys in the board's order.
+        rows: in the board's order; read one by one.
+        key: gives the sort key of a row.
         offset: how many rows stand before the first.
         first_rank: rank of the first; less than ``offset + 1`` when it shares one with them.
     """
-    ranks: list[int] = []
-    previous: bytes | None = None
-    for position, key in enumerate(keys):
-        if position == 0:
-            ranks.append(first_rank)
-        else:
-            ranks.append(ranks[-1] if key == previous else offset + position + 1)
-        previous = key
-    return ranks
+    rank, previous = first_rank, None
+    for position, row in enumerate(rows):
+        own = key(row)
+        if position and own != previous:
+            rank = offset + position + 1
+        yield rank, row
+        previous = own
 
 
 def fractional_ranks(values: Sequence[float | None], *, descending: bool) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask import Blueprint, make_response, request, url_for
@@ -82,21 +81,20 @@ def board_json(phase_id: int) -> Response:
     viewer = _viewer()
     phase = competitions.get_phase(phase_id, viewer)
     if request.args.get("all") == "true":
-        row = queries.whole_board(phase, viewer)
-    else:
-        size = request.args.get("page_size", queries.PAGE_SIZE, type=int)
-        size = min(max(1, size), queries.MAX_PAGE_SIZE)
-        row = queries.board(phase, viewer, page_number(request.args.get("page")), size)
-    return _cacheable(exports.as_json(row, _details_url))
+        about, rows = queries.whole_board(phase, viewer)
+        return _cacheable(exports.board_as_json(about, rows, _details_url))
+    size = request.args.get("page_size", queries.PAGE_SIZE, type=int)
+    size = min(max(1, size), queries.MAX_PAGE_SIZE)
+    row = queries.board(phase, viewer, page_number(request.args.get("page")), size)
+    return _cacheable(exports.page_as_json(row, _details_url))
 
 
 def _details_url(run_id: int) -> str:
     return url_for("submissions.detailed_results", run_id=run_id)
 
 
-def _cacheable(content: dict[str, Any]) -> Response:
+def _cacheable(body: str) -> Response:
     """Answer JSON that a client may keep, as long as it asks each time whether it still holds."""
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     answer = make_response(body, 200, {"Content-Type": "application/json"})
     answer.headers["Cache-Control"] = "private, no-cache"
     answer.add_etag()

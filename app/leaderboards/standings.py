@@ -69,6 +69,8 @@ class Definition:
     rule: SubmissionRule
     columns: Sequence[ColumnRow]
     """The primary one first, unless it is hidden."""
+    hidden_keys: frozenset[str] = field(repr=False)
+    """Keys of the columns that readers do not see."""
     tasks: Mapping[int, str]
     """Names by id, in the phase's order."""
     questions: Mapping[str, str]
@@ -85,6 +87,7 @@ class Definition:
             title=board.title,
             rule=SubmissionRule(board.submission_rule),
             columns=_visible_columns(board),
+            hidden_keys=frozenset(column.key for column in board.columns if column.is_hidden),
             tasks={item.task_id: item.task.name for item in phase.phase_tasks},
             questions={
                 question["key"]: question["title"]

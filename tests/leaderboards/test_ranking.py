@@ -15,7 +15,7 @@ from app.leaderboards.ranking import (
     compares,
     fractional_ranks,
     number_bytes,
-    ranks_along,
+    ranked,
     sort_key,
 )
 from app.leaderboards.scheme import Column, Scheme
@@ -96,25 +96,30 @@ def test_other_columns_break_ties_by_index_whatever_their_order() -> None:
     assert [column.key for column in scheme.comparing] == ["main", "early", "late"]
 
 
+def ranks(keys: list[bytes], *, offset: int = 0, first_rank: int = 1) -> list[int]:
+    rows = ranked(keys, lambda key: key, offset=offset, first_rank=first_rank)
+    assert [row for _, row in ranked(keys, lambda key: key)] == keys
+    return [rank for rank, _ in rows]
+
+
 def test_equal_scores_share_a_rank_and_the_next_counts_on() -> None:
-    assert ranks_along([b"a", b"a", b"b"], offset=0, first_rank=1) == [1, 1, 3]
+    assert ranks([b"a", b"a", b"b"]) == [1, 1, 3]
 
 
 def test_ranks_go_on_across_pages() -> None:
-    assert ranks_along([b"a", b"b", b"b"], offset=50, first_rank=48) == [48, 52, 52]
-    assert ranks_along([], offset=50, first_rank=51) == []
+    assert ranks([b"a", b"b", b"b"], offset=50, first_rank=48) == [48, 52, 52]
+    assert ranks([], offset=50, first_rank=51) == []
 
 
 @given(st.lists(st.integers(0, 5), max_size=30), st.integers(1, 7))
 def test_pages_rank_as_the_whole_board_does(values: list[int], size: int) -> None:
     keys = [bytes([value]) for value in sorted(values)]
-    whole = ranks_along(keys, offset=0, first_rank=1)
     paged: list[int] = []
     for start in range(0, len(keys), size):
         part = keys[start : start + size]
         first = 1 + sum(key < part[0] for key in keys)
-        paged += ranks_along(part, offset=start, first_rank=first)
-    assert paged == whole == [1 + sum(other < key for other in keys) for key in keys]
+        paged += ranks(part, offset=start, first_rank=first)
+    assert paged == ranks(keys) == [1 + sum(other < key for other in keys) for key in keys]
 
 
 def test_fractional_ranks_share_the_mean_of_their_places() -> None:
@@ -126,10 +131,10 @@ def test_fractional_ranks_share_the_mean_of_their_places() -> None:
 def test_fractional_ranks_sum_to_the_sum_of_places(
     values: list[float | None], descending: bool
 ) -> None:
-    ranks = fractional_ranks(values, descending=descending)
-    assert sum(ranks) == sum(range(1, len(values) + 1))
-    present = [rank for rank, value in zip(ranks, values, strict=True) if value is not None]
-    missing = [rank for rank, value in zip(ranks, values, strict=True) if value is None]
+    found = fractional_ranks(values, descending=descending)
+    assert sum(found) == sum(range(1, len(values) + 1))
+    present = [rank for rank, value in zip(found, values, strict=True) if value is not None]
+    missing = [rank for rank, value in zip(found, values, strict=True) if value is None]
     assert not (present and missing) or max(present) < min(missing)
 
 
