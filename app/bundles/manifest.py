@@ -64,6 +64,7 @@ def read(top: Section, members: Members) -> CompetitionDraft:
             "show_detailed_results_in_submission_panel", True
         ),
         show_detailed_results_in_leaderboard=top.flag("show_detailed_results_in_leaderboard", True),
+        show_scoring_logs=top.flag("show_scoring_logs", False),
         auto_run_submissions=top.flag("auto_run_submissions", True),
         can_participants_make_submissions_public=top.flag(
             "can_participants_make_submissions_public", True

@@ -31,7 +31,12 @@ from app.resources.models import FileKind, Solution, StoredFile, Task, TaskRevis
 _SAME_NAMES = (
     *("title", "description", "terms", "docker_image", "registration_auto_approve", "reward"),
     *("enable_detailed_results", "show_detailed_results_in_submission_panel", "contact_email"),
-    *("show_detailed_results_in_leaderboard", "make_programs_available", "forum_enabled"),
+    *(
+        "show_detailed_results_in_leaderboard",
+        "show_scoring_logs",
+        "make_programs_available",
+        "forum_enabled",
+    ),
     *("make_input_data_available", "auto_run_submissions"),
     "can_participants_make_submissions_public",
 )

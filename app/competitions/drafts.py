@@ -213,6 +213,8 @@ class CompetitionDraft:
     enable_detailed_results: bool = False
     show_detailed_results_in_submission_panel: bool = True
     show_detailed_results_in_leaderboard: bool = True
+    show_scoring_logs: bool = False
+    """Whether participants read what the scoring program prints."""
     auto_run_submissions: bool = True
     can_participants_make_submissions_public: bool = True
     make_programs_available: bool = False

@@ -57,7 +57,10 @@ def invalid(template: str, *, fragment: str = "", **context: Any) -> Response:
 def done(url: str, *, fragment: str = "", message: str = "", **context: Any) -> Response:
     """Answer an accepted write: the changed fragment to htmx, a redirect to everyone else."""
     if is_fragment() and fragment:
-        return make_response(render_template(fragment, flashed=message, **context))
+        changed = render_template(fragment, **context)
+        if message:
+            changed += render_template("_ui/_flashes.html", flashed=message, oob=True)
+        return make_response(changed)
     if message:
         flash(message)
     if is_fragment():

@@ -232,6 +232,7 @@ def _fail(run: Run, event: RunEvent, now: datetime) -> None:
 def _renew(run: Run, attempt: Attempt, now: datetime) -> None:
     """Extend the lease once a third of it is gone: a heartbeat a second need not write a row."""
     lease = timedelta(seconds=settings().lease_s)
-    is_live = attempt.ended_at is None and attempt.lease_until is not None
-    if is_live and attempt.lease_until - now < lease * 2 / 3:
+    if attempt.ended_at is not None or attempt.lease_until is None:
+        return
+    if attempt.lease_until - now < lease * 2 / 3:
         attempt.lease_until = now + lease

@@ -29,15 +29,14 @@ _OF_STEP = {
 }
 
 
-def steps(run: Run, received_at: datetime, now: datetime) -> list[StepRow]:
+def steps(run: Run, received_at: datetime) -> list[StepRow]:
     """Return the six steps of a run, in order.
 
     Args:
         run: as stored; nothing of it is loaded lazily.
         received_at: when its submission was accepted.
-        now: for how long the step under way has lasted.
     """
-    seconds = _seconds(run, received_at, now)
+    seconds = _seconds(run, received_at)
     reached = _reached(run)
     rows = []
     for place, name in enumerate(NAMES):
@@ -70,18 +69,13 @@ def _state_here(run: Run) -> str:
     return "active"
 
 
-def _seconds(run: Run, received_at: datetime, now: datetime) -> dict[str, float]:
-    """Return how long each step took, or has taken so far."""
-    found: dict[str, float] = {
-        "queued": ((run.started_at or run.ended_at or now) - received_at).total_seconds()
-    }
+def _seconds(run: Run, received_at: datetime) -> dict[str, float]:
+    """Return how long each step took that is over."""
+    found: dict[str, float] = {}
+    if left_queue := run.started_at or run.ended_at:
+        found["queued"] = (left_queue - received_at).total_seconds()
     known: dict[str, Any] = run.step_seconds
     for step, spent in known.items():
         name = _OF_STEP[Step(step)]
         found[name] = found.get(name, 0.0) + float(spent)
-    if run.state == State.RUNNING and run.started_at is not None:
-        past = sum(float(spent) for spent in known.values())
-        current = _OF_STEP[Step(run.step)] if run.step else "fetching"
-        here = (now - run.started_at).total_seconds() - past
-        found[current] = found.get(current, 0.0) + max(0.0, here)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,6 +63,19 @@ class StatusRow:
     trusted_only: bool
     """Whether a machine of its queue runs programs without a real sandbox."""
 
+    @property
+    def version(self) -> str:
+        """Text that changes whenever something changes that the page shows."""
+        seen: list[object] = [
+            self.submission.state,
+            self.submission.reason,
+            self.submission.on_board,
+        ]
+        seen += [self.waiting_before, self.machines, self.trusted_only]
+        for row in self.runs:
+            seen += [row.run.reason, row.run.notes, row.steps, row.scores, sorted(row.outputs)]
+        return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+
 
 def get(submission_id: int, viewer: Viewer) -> Submission:
     """Return a submission with its runs, scores and outputs, its phase, board and competition.
@@ -103,7 +117,7 @@ def status(submission: Submission, viewer: Viewer, *, now: datetime) -> StatusRo
     visible = visible_streams(submission, viewer)
     return StatusRow(
         submission=submission,
-        runs=[_run_row(run, submission, viewer, streams, visible, now) for run in submission.runs],
+        runs=[_run_row(run, submission, viewer, streams, visible) for run in submission.runs],
         is_terminal=is_terminal,
         can_cancel=not is_terminal and policy.can(viewer, Act.SUBMISSION_CANCEL, submission),
         can_start=is_organizer and submission.state == State.HELD,
@@ -117,13 +131,13 @@ def status(submission: Submission, viewer: Viewer, *, now: datetime) -> StatusRo
 
 def _run_row(
     run: Run, submission: Submission, viewer: Viewer, streams: dict[int, set[str]],
-    visible: frozenset[str], now: datetime,
+    visible: frozenset[str],
 ) -> RunRow:  # fmt: skip
     written = streams.get(run.id, set()) & visible
     board = submission.phase.leaderboard
     return RunRow(
         run=run,
-        steps=progress.steps(run, submission.created_at, now),
+        steps=progress.steps(run, submission.created_at),
         scores=_scores(run, board) if board is not None else [],
         outputs={
             output.kind: output

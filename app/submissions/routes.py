@@ -24,6 +24,7 @@ from app.platform.web import (
     csrf,
     done,
     invalid,
+    is_fragment,
     page,
     poll,
     receive_large_form,
@@ -242,6 +243,8 @@ def status(submission_id: int) -> Response:
     """Answer the fragment that polls itself; a plain browser is sent to the page."""
     viewer = _viewer()
     row = queries.status(queries.get(submission_id, viewer), viewer, now=now())
+    if is_fragment() and not row.is_terminal and request.args.get("version") == row.version:
+        return Response(status=204)  # nothing new: nothing is swapped, nothing is read aloud again
     url = url_for(".detail", submission_id=submission_id)
     return poll(url, fragment="submissions/_status.html", over=row.is_terminal, shown=row)
 

@@ -156,6 +156,21 @@ def test_status_is_a_fragment_that_stops_polling_at_the_end(
     assert client.get(f"/submissions/{done.id}/status").status_code == 303
 
 
+def test_status_answers_nothing_while_nothing_has_changed(
+    client: FlaskClient, phase: Phase, pavel: User
+) -> None:
+    submission = factories.make_submission(phase, pavel, state=State.RUNNING)
+    log_in(client, pavel)
+    path = f"/submissions/{submission.id}/status"
+    live = client.get(path, headers=HTMX).text
+    again = re.search(r"version=([0-9a-f]+)", live)
+    assert again
+    assert client.get(f"{path}?version={again[1]}", headers=HTMX).status_code == 204
+    with unit_of_work():
+        db.session.execute(update(Run).values(step="score"))
+    assert client.get(f"{path}?version={again[1]}", headers=HTMX).status_code == 200
+
+
 def write_log(run: Run, stream: str, *texts: str) -> None:
     factories.save(
         *(
