@@ -34,22 +34,25 @@ class Settings:
     s3_url: str
     """The object store as the app reaches it, e.g. ``http://127.0.0.1:9000``."""
     s3_access_key: str = field(repr=False)
+    """The app's own key; nobody else ever holds it."""
     s3_secret_key: str = field(repr=False)
+    """The secret of that key."""
     base_url: str
     """The address people type; links and the upload policy are built from it."""
     s3_public_url: str = ""
     """The object store as browsers and workers reach it; empty means ``s3_url``."""
     s3_region: str = "us-east-1"
+    """The region that signatures name; any word will do for MinIO."""
     worker_api_url: str = ""
     """The app as workers reach it; empty means ``base_url``."""
-    worker_broker_url: str = field(default="", repr=False)
-    """The runs Redis as workers reach it; empty means ``runs_redis_url``."""
     trusted_hosts: str = ""
     """Comma-separated host names that requests may name; empty means that of ``base_url``."""
     behind_proxy: bool = False
     """True trusts one proxy's ``X-Forwarded-For`` and ``X-Forwarded-Proto``."""
     json_logs: bool = False
+    """True writes logs as JSON lines, false as lines for a terminal."""
     site_name: str = "Plumbline"
+    """What the header and the titles of all pages say."""
     default_image: str = "codalab/codalab-legacy:py37"
     """The container image of a benchmark that names none."""
     lease_s: int = 90
@@ -59,12 +62,15 @@ class Settings:
     sent_timeout_s: int = 120
     """How long a dispatched attempt may stay unclaimed before it is sent again."""
     max_attempts: int = 3
+    """How often a run is tried when machines or the platform fail."""
     run_memory_mib: int = 4096
     """Memory of one container, unless an administrator grants a benchmark more."""
     run_cpus: float = 2.0
+    """Processors that one container may use."""
     run_pids: int = 128
+    """Processes and threads that one container may have."""
     run_output_mib: int = 1024
-    """Bytes (in MiB) that a container may leave behind."""
+    """How much (in MiB) a container may leave behind."""
     run_log_kib: int = 1024
     """Log text (in KiB) kept per stream; the middle of a longer one is left out."""
     upload_mib: int = 2048

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.cli import admin, bundle, demo, embedded, serve, submit
+from app.cli import admin, bundle, demo, embedded, machine, serve, submit
 
 
 def register(app: Flask) -> None:
     """Add every command of ours to ``flask``."""
-    for group in (admin.group, bundle.group, demo.group):
+    for group in (admin.group, bundle.group, demo.group, machine.group):
         app.cli.add_command(group)
-    for command in (serve.migrate, serve.jobs, serve.cron, serve.embedded_queue, submit.submit):
+    for command in (serve.migrate, serve.jobs, serve.cron, serve.embedded_queue, serve.migration):
         app.cli.add_command(command)
-    app.cli.add_command(embedded.embedded)
+    for command in (submit.submit, embedded.embedded):
+        app.cli.add_command(command)

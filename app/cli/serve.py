@@ -58,6 +58,17 @@ def embedded_queue(qid: str, token: str, machine: str) -> None:
         queues.add_machine(queue, machine, token, now=now())
 
 
+@click.command("migration")
+@click.argument("what")
+@with_appcontext
+def migration(what: str) -> None:
+    """Write a migration from the difference between the models and this database."""
+    config = alembic_config()
+    name = "%%(year)d%%(month).2d%%(day).2d_%%(hour).2d%%(minute).2d_%%(slug)s"
+    config.set_main_option("file_template", name)
+    command.revision(config, what, autogenerate=True)
+
+
 class _AppWorker(SafeWorker):
     """Runs our own jobs; a child must not share its parent's database connections."""
 

@@ -1,13 +1,13 @@
 """foundation
 
-Revision ID: 97ad993c74ad
+Revision ID: d800f11f4dfd
 Revises:
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "97ad993c74ad"
+revision = "d800f11f4dfd"
 down_revision = None
 branch_labels = None
 depends_on = None
