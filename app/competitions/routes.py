@@ -14,7 +14,7 @@ from app import policy
 from app.competitions import lifecycle, memberships, queries, services
 from app.competitions.forms import DecisionForm, GrantForm, RegistrationForm, SearchForm
 from app.competitions.models import Competition, Membership
-from app.errors import Invalid, NotFound
+from app.errors import Invalid, NotFound, Refused
 from app.platform import links
 from app.platform.clock import now
 from app.platform.configured import settings
@@ -205,7 +205,9 @@ def manage(competition_id: int) -> Response:
     return _management(competition_id)
 
 
-def _management(competition_id: int, form: GrantForm | None = None, status: int = 200) -> Response:
+def _management(
+    competition_id: int, form: GrantForm | None = None, status: int = 200, refusal: str = ""
+) -> Response:
     competition, viewer = _managed(competition_id)
     form = form or GrantForm(
         data={
@@ -217,7 +219,7 @@ def _management(competition_id: int, form: GrantForm | None = None, status: int 
     )
     return page(
         "competitions/manage.html", status=status, **_framed(competition, viewer, "manage"),
-        form=form, can_grant=policy.can(viewer, Act.COMPETITION_GRANT, competition),
+        form=form, refusal=refusal, can_grant=policy.can(viewer, Act.COMPETITION_GRANT, competition),
         counts=queries.count_participants(competition),
         reasons=queries.obstacles(competition, now=now()),
         default_memory_mib=settings().run_memory_mib,
@@ -230,7 +232,10 @@ def _management(competition_id: int, form: GrantForm | None = None, status: int 
 def publish(competition_id: int) -> Response:
     """Show the benchmark to everybody."""
     competition, viewer = _managed(competition_id, Act.COMPETITION_PUBLISH)
-    services.publish(viewer, competition, now=now())
+    try:
+        services.publish(viewer, competition, now=now())
+    except Refused as refusal:
+        return _management(competition_id, status=refusal.status, refusal=_(refusal.message))
     url = url_for(".manage", competition_id=competition_id)
     return done(url, message=_("The benchmark is published."))
 

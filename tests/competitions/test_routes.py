@@ -366,6 +366,7 @@ def test_incomplete_benchmark_is_not_published_and_says_why(app: Flask) -> None:
     answer = client.post(f"/benchmarks/{cast.competition.id}/publish")
     assert answer.status_code == 409
     assert "has no scoring program" in answer.text
+    assert "Secret link" in answer.text
     assert not cast.competition.is_published
 
 
