@@ -36,6 +36,7 @@ from app.submissions.models import State
 TITLE = "Breast cancer, diagnostic"
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "breast-cancer"
 _WAIT_S = 600
+_ROWS = 20
 _SAMPLES = (("ada", "sample_result.zip"), ("ben", "sample_code.zip"))
 
 
@@ -180,7 +181,7 @@ def _board(competition_id: int) -> BoardRow:
     db.session.rollback()
     admin = competitions.viewer(accounts.by_username("admin"))
     phase_id = _open_phase(competition_id, now())
-    return boards.whole_board(competitions.get_phase(phase_id, admin), admin)
+    return boards.board(competitions.get_phase(phase_id, admin), admin, size=_ROWS)
 
 
 def _as_json(board: BoardRow) -> list[dict[str, Any]]:
