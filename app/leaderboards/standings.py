@@ -31,7 +31,11 @@ class ColumnRow:
     def show(self, scores: Mapping[str, float]) -> str:
         """Return the score in this column's precision; empty when there is none."""
         value = scores.get(self.key)
-        return "" if value is None else number(value, self.precision)
+        return "" if value is None else self.text(value)
+
+    def text(self, value: float) -> str:
+        """Write a number in this column's precision."""
+        return number(value, self.precision)
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,8 @@ def test_page_shows_parents_with_their_tasks_beneath(cast: Cast, client: FlaskCl
         [second.name, "1.000", "n/a"],
     ]
     assert "means over 2 tasks" in text
+    assert "pool the scores" not in text
+    assert "Bars span 0.750 to 0.750" in text
     assert "Ranked by AUROC, higher is better. The best submission of each participant" in text
     assert [row[0] for row in rows_of(read(client, phase, "?tasks=hidden"))] == ["1 pavel"]
 
@@ -251,7 +253,7 @@ def test_own_row_is_marked_and_pinned_when_it_stands_on_another_page(
     client = browser(app, cast.pavel)
     text = read(client, phase)
     pinned = rows_of(text)[0]
-    assert pinned[:2] == ["56 pavel ( you, on another page )", "4.500"]
+    assert pinned[:2] == ["56 pavel ( you, page 2 )", "4.500"]
     assert text.count('aria-current="true"') == 2  # the row, and the site's link to benchmarks
     assert f'href="/phases/{phase.id}/leaderboard?page=2"' in text
     second = read(client, phase, "?page=2")
