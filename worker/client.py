@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import random
 import secrets
 import threading
@@ -113,7 +114,8 @@ class Reporter:
         self._over = False
         self._said_last = False
         self._stop_told = False
-        self._closing_at: float | None = None
+        self._closing = False
+        self._give_up_at = math.inf
         self._last_sent = time.monotonic()
         self._retry_at = 0.0
         self._failures = 0
@@ -217,6 +219,9 @@ class Reporter:
     def close(self, patience_s: float = FINAL_PATIENCE_S) -> bool:
         """Wait until everything is taken, for at most ``patience_s``; return whether it was."""
         self.hurry(patience_s)
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
         if self._thread.ident is not None:
             self._thread.join(patience_s + 20)
         self._app.close()
@@ -225,8 +230,7 @@ class Reporter:
     def hurry(self, patience_s: float) -> None:
         """Give up what is not taken ``patience_s`` from now; no effect on an earlier deadline."""
         with self._changed:
-            at = time.monotonic() + patience_s
-            self._closing_at = at if self._closing_at is None else min(at, self._closing_at)
+            self._give_up_at = min(self._give_up_at, time.monotonic() + patience_s)
             self._changed.notify()
 
     def _end(self, kind: Kind, container_s: float, **data: Any) -> None:
@@ -288,22 +292,21 @@ class Reporter:
         with self._changed:
             while True:
                 now = time.monotonic()
-                closing = self._closing_at is not None
-                if self._over or (self._closing_at is not None and now > self._closing_at):
+                if self._over or now > self._give_up_at:
                     return None
-                if closing and not self._waiting and not self._words:
+                if self._closing and not self._waiting and not self._words:
                     return None
-                due = self._due_at(closing)
+                due = self._due_at()
                 if due <= now:
                     break
                 self._changed.wait(due - now)
             self._gather_words()
             return self._as_many_as_fit()
 
-    def _due_at(self, closing: bool) -> float:
+    def _due_at(self) -> float:
         if self._failures:
             return self._retry_at
-        if self._waiting or closing:
+        if self._waiting or self._closing:
             return 0.0
         beat = self._last_sent + BEAT_S
         return min(beat, self._words_since + FLUSH_S) if self._words else beat

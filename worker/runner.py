@@ -82,8 +82,10 @@ def execute(run: Run) -> None:
             Blame.PLATFORM, run.container_s,
         )  # fmt: skip
     finally:
-        report.close()
-        run.clean_up()
+        try:
+            report.close()
+        finally:
+            run.clean_up()
         event(log, "attempt.over", run_id=run.spec.run_id, attempt=run.spec.attempt)
 
 

@@ -271,6 +271,37 @@ def test_submission_with_idle_metadata_says_what_to_do(site: Site, attempt: Atte
     assert "Add a command, or leave the file out" in site.last().text
 
 
+def test_phase_for_results_refuses_a_program(site: Site, attempt: Attempt) -> None:
+    site.inputs["submission"] = zip_of(CODE)
+    engine = FakeEngine()
+    attempt(engine, result_only=True)
+    assert site.last().blame == Blame.PARTICIPANT
+    assert "takes results only" in site.last().text
+    assert engine.plans == []
+
+
+def test_dataset_submission_is_what_the_ingestion_program_works_on(
+    site: Site, attempt: Attempt
+) -> None:
+    site.inputs["submission"] = zip_of({"train.csv": "1\n"})
+    site.inputs["ingestion_program"] = zip_of({"metadata": "command: train $submission_program"})
+    site.inputs["input_data"] = zip_of({"method.py": ""})
+
+    def train(desk: Desk) -> int:
+        assert (desk.folder("/app/ingested_program") / "train.csv").read_text() == "1\n"
+        assert (desk.folder("/app/input_data") / "method.py").exists()
+        desk.write("predictions.csv", "0.5")
+        return 0
+
+    attempt(FakeEngine({Role.PREDICTION_INGESTION: train, Role.SCORING_PROGRAM: score_of(auc=0.5)}))
+    assert site.last().scores == {"auc": 0.5}
+    assert set(site.output(Output.PREDICTION_OUTPUT)) == {
+        "metadata",
+        "predictions.csv",
+        "train.csv",
+    }
+
+
 def test_submission_that_is_no_zip_is_the_participants(site: Site, attempt: Attempt) -> None:
     site.inputs["submission"] = b"not a zip at all"
     attempt()

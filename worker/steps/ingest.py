@@ -46,6 +46,12 @@ def ingest(run: Run) -> None:
 def _lay_out(run: Run, *, ingestion: bool) -> None:
     """Make the output folder; a submission without metadata is its own output."""
     program = run.programs.get(Input.SUBMISSION)
+    if program and program.words and run.spec.result_only:
+        raise RunFailed(
+            "This phase takes results only, and the submission is a program: it has a metadata file "
+            "with a command. Submit what the program writes instead.",
+            Blame.PARTICIPANT,
+        )
     if program is None or program.has_metadata:
         run.prediction_output.mkdir(mode=0o755)
         if program and not program.words and not ingestion:
