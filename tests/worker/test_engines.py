@@ -23,7 +23,7 @@ from worker.settings import Settings
 
 pytestmark = pytest.mark.services
 Attempt = Callable[..., None]
-OWNER = Owner("test-machine", "q1w2e3r4-test")
+OWNER = Owner(f"test-{os.getpid()}", f"q1w2e3r4-test-{os.getpid()}")
 
 PROBE = """
 import json, os, socket, sys
@@ -385,7 +385,9 @@ def test_containers_of_dead_workers_are_swept(
 def test_no_container_is_left_after_any_end(site: Site, attempt: Attempt, engine: Engine) -> None:
     attempt(engine)
     attempt(engine, timeout_s=1, run_id=8)
-    left = engine.client.containers(all=True, filters={"label": ["plumbline.worker=q1w2e3r4-test"]})  # type: ignore[attr-defined]
+    left = engine.client.containers(
+        all=True, filters={"label": [f"plumbline.worker={OWNER.worker}"]}
+    )  # type: ignore[attr-defined]
     assert left == []
 
 
