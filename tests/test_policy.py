@@ -1,0 +1,140 @@
+"""Who may do what: the complete matrix. The reference page about permissions is made from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.bundles.models import BundleImport
+from app.competitions.models import Competition, Leaderboard, Membership, Phase
+from app.errors import Forbidden
+from app.policy import RULES, Act, Thing, Viewer, can, require
+from app.queues.models import ComputeQueue
+from app.resources.models import Solution, StoredFile, Task
+from app.submissions.models import Submission
+
+PUBLISHED, HIDDEN, OTHER = 1, 2, 3
+OLGA, PAVEL = 10, 11
+
+
+def _person(user_id: int, status: str = "", **more: object) -> Viewer:
+    memberships = {PUBLISHED: status, HIDDEN: status} if status else {}
+    return Viewer(user_id=user_id, memberships=memberships, **more)  # type: ignore[arg-type]
+
+
+ACTORS = {
+    "V": Viewer(),  # visitor
+    "L": Viewer(opened=frozenset({HIDDEN})),  # visitor who followed the secret link
+    "M": Viewer(user_id=20, opened=frozenset({HIDDEN})),  # the same, logged in
+    "S": Viewer(user_id=21, memberships={OTHER: Membership.APPROVED}),  # stranger; organizes OTHER
+    "W": _person(22, Membership.PENDING),
+    "D": _person(23, Membership.DENIED),
+    "P": _person(PAVEL, Membership.APPROVED),  # participant, and owner of the submissions
+    "Q": _person(24, Membership.APPROVED),  # another participant
+    "O": _person(OLGA),  # organizer, and owner of files, tasks and imports
+    "R": _person(25, is_staff=True),
+}
+ALL = "VLMSWDPQOR"
+PEOPLE = "MSWDPQOR"
+
+
+def _competition(competition_id: int) -> Competition:
+    return Competition(id=competition_id, owner_id=OLGA, is_published=competition_id == PUBLISHED)
+
+
+def _phase(competition_id: int, *, board: str = "shown", hide_output: bool = False) -> Phase:
+    shown = Leaderboard(is_hidden=board == "hidden") if board else None
+    competition = _competition(competition_id)
+    return Phase(competition=competition, leaderboard=shown, hide_output=hide_output)
+
+
+def _submission(competition_id: int, *, hide_output: bool = False) -> Submission:
+    return Submission(owner_id=PAVEL, phase=_phase(competition_id, hide_output=hide_output))
+
+
+THINGS: dict[str, Thing] = {
+    "nothing": None,
+    "published benchmark": _competition(PUBLISHED),
+    "hidden benchmark": _competition(HIDDEN),
+    "phase": _phase(PUBLISHED),
+    "phase of a hidden benchmark": _phase(HIDDEN),
+    "phase with a hidden board": _phase(PUBLISHED, board="hidden"),
+    "phase without a board": _phase(PUBLISHED, board=""),
+    "submission": _submission(PUBLISHED),
+    "submission to a hidden benchmark": _submission(HIDDEN),
+    "submission whose outputs are hidden": _submission(PUBLISHED, hide_output=True),
+    "file": StoredFile(owner_id=OLGA, is_public=False),
+    "public file": StoredFile(owner_id=OLGA, is_public=True),
+    "task": Task(owner_id=OLGA, is_public=False),
+    "public task": Task(owner_id=OLGA, is_public=True),
+    "solution": Solution(owner_id=OLGA),
+    "default queue": ComputeQueue(is_default=True),
+    "other queue": ComputeQueue(is_default=False),
+    "import": BundleImport(owner_id=OLGA),
+}
+
+MATRIX: dict[Act, dict[str, str]] = {
+    Act.BOARD_VIEW: {
+        "phase": ALL,
+        "phase of a hidden benchmark": "LMPQOR",
+        "phase with a hidden board": "OR",
+        "phase without a board": "OR",
+    },
+    Act.BUNDLE_IMPORT: {"nothing": PEOPLE},
+    Act.COMPETITION_CREATE: {"nothing": PEOPLE},
+    Act.COMPETITION_EDIT: {"published benchmark": "OR", "hidden benchmark": "OR"},
+    Act.COMPETITION_GRANT: {"published benchmark": "R", "hidden benchmark": "R"},
+    Act.COMPETITION_PUBLISH: {"published benchmark": "OR", "hidden benchmark": "OR"},
+    Act.COMPETITION_REGISTER: {"published benchmark": PEOPLE, "hidden benchmark": "MO"},
+    Act.COMPETITION_VIEW: {"published benchmark": ALL, "hidden benchmark": "LMPQOR"},
+    Act.ENTRY_CHANGE: {"submission": "POR", "submission to a hidden benchmark": "POR"},
+    Act.FILE_CHANGE: {"file": "O", "public file": "O"},
+    Act.FILE_UPLOAD: {"nothing": PEOPLE},
+    Act.FILE_USE: {"file": "O", "public file": ALL},
+    Act.IMPORT_VIEW: {"import": "OR"},
+    Act.PARTICIPANT_DECIDE: {"published benchmark": "OR", "hidden benchmark": "OR"},
+    Act.QUEUE_USE: {"default queue": ALL, "other queue": "R"},
+    Act.SOLUTION_USE: {"solution": "O"},
+    Act.STYLEGUIDE_VIEW: {"nothing": "R"},
+    Act.SUBMISSION_CANCEL: {"submission": "POR", "submission to a hidden benchmark": "POR"},
+    Act.SUBMISSION_CREATE: {"phase": "PQ", "phase of a hidden benchmark": ""},
+    Act.SUBMISSION_RUN: {"submission": "OR", "submission to a hidden benchmark": "OR"},
+    Act.SUBMISSION_VIEW: {"submission": "POR", "submission to a hidden benchmark": "POR"},
+    Act.SUBMISSION_VIEW_OUTPUTS: {
+        "submission": "POR",
+        "submission to a hidden benchmark": "POR",
+        "submission whose outputs are hidden": "OR",
+    },
+    Act.TASK_USE: {"task": "O", "public task": ALL},
+}
+
+CELLS = [(act, thing, who) for act, row in MATRIX.items() for thing, who in row.items()]
+
+
+@pytest.mark.security
+@pytest.mark.parametrize(("act", "thing", "who"), CELLS)
+def test_exactly_these_may(act: Act, thing: str, who: str) -> None:
+    found = "".join(letter for letter, viewer in ACTORS.items() if can(viewer, act, THINGS[thing]))
+    assert found == who
+
+
+def test_every_act_is_in_the_matrix_and_has_a_rule() -> None:
+    assert set(MATRIX) == set(RULES) == set(Act)
+
+
+@pytest.mark.security
+@pytest.mark.parametrize("act", [act for act in Act if "nothing" not in MATRIX[act]])
+def test_act_on_nothing_is_for_staff_at_most(act: Act) -> None:
+    assert "".join(letter for letter, viewer in ACTORS.items() if can(viewer, act)) in ("", "R")
+
+
+def test_acts_are_named_noun_and_verb_in_alphabetical_order() -> None:
+    assert [act.value for act in Act] == sorted(act.value for act in Act)
+    assert all(act.name == act.value.upper().replace(":", "_").replace("-", "_") for act in Act)
+
+
+@pytest.mark.parametrize("act", list(Act))
+def test_refusals_say_something_and_end_with_a_stop(act: Act) -> None:
+    if can(ACTORS["V"], act):
+        pytest.fail("a visitor may do this to nothing")
+    with pytest.raises(Forbidden, match=r"^[A-Z].*\.$"):
+        require(ACTORS["V"], act)
