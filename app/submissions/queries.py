@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -224,19 +224,27 @@ def _waiting_before(submission: Submission) -> int:
     )
 
 
-def log_after(run: Run, stream: str, after: int) -> tuple[str, int]:
-    """Return the text of a stream beyond event ``after``, and the number of its last event."""
+def log_after(run: Run, streams: Collection[str], after: int) -> tuple[str, int]:
+    """Return the text of some streams beyond event ``after``, and the number of its last event.
+
+    Where one stream follows another it begins on a line of its own.
+    """
     chunks = db.session.execute(
-        select(LogChunk.text, LogChunk.seq)
+        select(LogChunk.text, LogChunk.seq, LogChunk.stream)
         .where(
             LogChunk.run_id == run.id,
             LogChunk.attempt == run.attempt,
-            LogChunk.stream == stream,
+            LogChunk.stream.in_(streams),
             LogChunk.seq > after,
         )
         .order_by(LogChunk.seq)
     ).all()
-    return "".join(text for text, _ in chunks), chunks[-1].seq if chunks else after
+    parts: list[str] = []
+    for before, chunk in zip([None, *chunks], chunks, strict=False):
+        if before and before.stream != chunk.stream and not before.text.endswith("\n"):
+            parts.append("\n")
+        parts.append(chunk.text)
+    return "".join(parts), chunks[-1].seq if chunks else after
 
 
 def run_of(run_id: int, viewer: Viewer) -> tuple[Submission, Run]:

@@ -38,7 +38,7 @@ from app.resources.models import FileKind, StoredFile
 from app.submissions import factsheet, queries, quota, services
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.models import Run, Submission
-from worker.contract import Output, Stream
+from worker.contract import Output
 
 bp = Blueprint("submissions", __name__)
 
@@ -209,30 +209,28 @@ def detail(submission_id: int) -> Response:
     frame = competitions.frame(submission.phase.competition, viewer, now())
     return page(
         "submissions/detail.html", frame=frame, tab="mine", shown=shown,
-        rules=submission.phase.leaderboard, log=_chosen_log(shown),
+        rules=submission.phase.leaderboard, log=_chosen_log(shown, viewer),
         attempts={row.run.id: queries.attempts(row.run) for row in shown.runs},
     )  # fmt: skip
 
 
-def _chosen_log(status: queries.StatusRow) -> dict[str, Any] | None:
-    """Return the log to show: the one the URL names, else the last stream that has text."""
+def _chosen_log(status: queries.StatusRow, viewer: Viewer) -> dict[str, Any] | None:
+    """Return the log to show: run and stream that the URL names, else all streams of a run."""
     run_id, stream = request.args.get("run", type=int), request.args.get("stream", "")
     rows = (
         [row for row in status.runs if row.run.id == run_id]
         or [row for row in status.runs if row.streams]
         or status.runs[:1]
     )
-    if not rows:
+    readable = queries.visible_streams(status.submission, viewer)
+    live = not status.is_terminal
+    if not rows or not readable or not (live or rows[0].streams):
         return None
     row = rows[0]
-    live = not status.is_terminal
-    streams = row.streams or (["prediction_stdout"] if live else [])
-    if not streams:
-        return None
-    chosen = stream if stream in streams else streams[-1]
-    text, after = queries.log_after(row.run, chosen, 0)
+    chosen = stream if stream in row.streams else ""
+    text, after = queries.log_after(row.run, {chosen} if chosen else readable, 0)
     return {
-        "run": row.run, "stream": chosen, "streams": streams, "text": text, "after": after,
+        "run": row.run, "stream": chosen, "streams": row.streams, "text": text, "after": after,
         "live": live,
     }  # fmt: skip
 
@@ -255,8 +253,9 @@ def log_tail(run_id: int) -> Response:
     """Answer what a log says beyond an event; the piece asks for the next one itself."""
     submission, run = queries.run_of(run_id, _viewer())
     url = url_for(".detail", submission_id=submission.id)
-    stream = _readable(submission, request.args.get("stream", ""))
-    text, after = queries.log_after(run, stream, request.args.get("after", 0, type=int))
+    stream = request.args.get("stream", "")
+    streams = _readable(submission, stream)
+    text, after = queries.log_after(run, streams, request.args.get("after", 0, type=int))
     over = run.ended_at is not None and not text
     log = {"run": run, "stream": stream, "text": text, "after": after, "live": not over}
     return poll(url, fragment="submissions/_log_tail.html", over=over, log=log)
@@ -265,11 +264,11 @@ def log_tail(run_id: int) -> Response:
 @bp.get("/runs/<int:run_id>/log.txt")
 @login_required
 def log_text(run_id: int) -> Response:
-    """Send a whole log stream as a file."""
+    """Send a log stream as a file, or all of them as one."""
     submission, run = queries.run_of(run_id, _viewer())
-    stream = _readable(submission, request.args.get("stream", ""))
-    text, _after = queries.log_after(run, stream, 0)
-    name = f"run-{run.id}-{stream}.txt"
+    stream = request.args.get("stream", "")
+    text, _after = queries.log_after(run, _readable(submission, stream), 0)
+    name = f"run-{run.id}-{stream or 'log'}.txt"
     return Response(
         text,
         mimetype="text/plain",
@@ -277,10 +276,13 @@ def log_text(run_id: int) -> Response:
     )
 
 
-def _readable(submission: Submission, stream: str) -> str:
-    if stream not in set(Stream) or stream not in queries.visible_streams(submission, _viewer()):
+def _readable(submission: Submission, stream: str) -> frozenset[str]:
+    """Return the streams that are asked for: the named one, or all that the viewer may read."""
+    visible = queries.visible_streams(submission, _viewer())
+    wanted = visible & {stream} if stream else visible
+    if not wanted:
         raise NotFound("There is no such log, or it is not yours to read.")
-    return stream
+    return wanted
 
 
 @bp.get("/runs/<int:run_id>/outputs/<kind>")

@@ -200,6 +200,38 @@ def test_log_grows_from_where_the_page_left_off(
     assert "after=3" in tail.text
 
 
+def test_log_without_a_stream_joins_all_that_one_may_read(
+    client: FlaskClient, phase: Phase, pavel: User
+) -> None:
+    submission = factories.make_submission(phase, pavel, state=State.RUNNING)
+    run = first_run(submission)
+    chunks = [("prediction_ingestion_stdout", "fit"), ("prediction_stderr", "oh\n"),
+              ("scoring_stdout", "truth\n")]  # fmt: skip
+    factories.save(
+        *(
+            LogChunk(run_id=run.id, attempt=run.attempt, seq=seq, stream=stream, text=text)
+            for seq, (stream, text) in enumerate(chunks, start=2)
+        )
+    )
+    log_in(client, pavel)
+    page = client.get(f"/submissions/{submission.id}").text
+    assert "fit\noh\n" in page
+    assert "truth" not in page
+    assert client.get(f"/runs/{run.id}/log", headers=HTMX).text.startswith("fit\noh\n")
+    assert client.get(f"/runs/{run.id}/log.txt").text == "fit\noh\n"
+
+
+def test_hidden_output_shows_no_log_while_it_runs(
+    client: FlaskClient, phase: Phase, pavel: User
+) -> None:
+    submission = factories.make_submission(phase, pavel, state=State.RUNNING)
+    with unit_of_work():
+        db.session.execute(update(Phase).values(hide_output=True))
+    log_in(client, pavel)
+    assert "data-log-text" not in client.get(f"/submissions/{submission.id}").text
+    assert client.get(f"/runs/{first_run(submission).id}/log", headers=HTMX).status_code == 404
+
+
 def test_scoring_log_is_the_organizers_unless_they_share_it(
     client: FlaskClient, phase: Phase, pavel: User
 ) -> None:
