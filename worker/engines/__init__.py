@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 SHIM_FOLDER = "/app/.bin"
 """Holds ``python`` where only ``python3`` exists; at the end of PATH, so an image's own wins."""
+
+_FIRST_UID, _UIDS = 2_000_000, 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -119,12 +123,18 @@ class Engine(Protocol):
 
 
 def run_uid() -> int | None:
-    """Return a user id for this attempt's programs, unlike that of any other live one.
+    """Return the user id of this process's programs, unlike that of any other live attempt.
 
     None when the worker is not root and so cannot give files away; then programs run as its user.
     """
-    # The work horse has a process of its own, so its number is unique while it lives.
-    return 2_000_000 + os.getpid() if os.geteuid() == 0 else None
+    return _uid_of(os.getpid()) if os.geteuid() == 0 else None
+
+
+@cache
+def _uid_of(_pid: int) -> int:
+    # Each attempt has a process of its own. Chance, not the process id, because workers in
+    # containers of one machine count their processes separately.
+    return _FIRST_UID + secrets.randbelow(_UIDS)
 
 
 def give_to(folder: Path, uid: int) -> None:
