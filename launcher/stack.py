@@ -177,7 +177,10 @@ def migrate(home: Home, servers: DataServers, environ: dict[str, str]) -> None:
         wanted.update(path.read_bytes())
     # Starting the app to find nothing to do would cost the first page a second.
     mark = home.path / "migrated"
-    if home.database.exists() and mark.exists() and mark.read_text() == wanted.hexdigest():
+    is_own = home.database.exists() and environ["PLUMBLINE_DATABASE_URL"].endswith(
+        str(home.database)
+    )
+    if is_own and mark.exists() and mark.read_text() == wanted.hexdigest():
         return
     for service in servers.all:
         service.wait_ready()

@@ -55,13 +55,24 @@ class RunningStack:
             self.stop()
             raise AssertionError(f"The stack did not start: {last_line(self.log)}\n{self.output()}")
 
-    def stop(self) -> int:
-        """Stop it as Ctrl-C would; return its exit code."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to end, as Ctrl-C would; return its exit code."""
         if self._process is None:
             return 0
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(_PATIENCE_S)
+            self._process.send_signal(number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for its end; return its exit code."""
+        return self._process.wait(_PATIENCE_S) if self._process is not None else 0
+
+    @property
+    def launcher_pid(self) -> int:
+        """The process id of the launcher."""
+        if self._process is None:
+            raise RuntimeError("the stack has not been started")
+        return self._process.pid
 
     def flask(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run an administrator's command on it."""

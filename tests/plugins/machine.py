@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -185,13 +186,25 @@ def docker_settings(docker_host: str, runtime_image: str) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of a stack that has run once, empty; copied for each stack."""
+    folder = tmp_path_factory.mktemp("stack") / "var"
+    with RunningStack(folder):
+        pass
+    return folder
+
+
 @pytest.fixture
-def make_stack(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str] | None], RunningStack]]:
+def make_stack(
+    tmp_path: Path, migrated_home: Path
+) -> Iterator[Callable[[Mapping[str, str] | None], RunningStack]]:
     """Start whole stacks, given ``PLUMBLINE_…`` variables; stopped afterwards."""
     with ExitStack() as running:
 
         def make(settings: Mapping[str, str] | None = None) -> RunningStack:
             folder = tmp_path / f"stack{secrets.token_hex(2)}"
+            shutil.copytree(migrated_home, folder)
             return running.enter_context(RunningStack(folder, settings))
 
         yield make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -108,6 +109,9 @@ class Engine:
                 return
             except ImageNotFound:
                 pass
+        print(
+            "Building the runtime image (about two minutes, the first time only).", file=sys.stderr
+        )
         tree = scratch / "runtime"
         with log.open("wb") as stream:
             try:

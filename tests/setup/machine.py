@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -97,7 +96,6 @@ class Machine:
         log = self.home.logs / "dockerd.log"
         self._engine = Engine(self.home.path / "docker", self._short, log)
         leftovers.note(self.home, "dockerd", self._engine.start().pid)
-        print("Preparing the runtime image (about two minutes the first time).", file=sys.stderr)
         self._engine.build_image(self.home.path, self.home.logs / "image.log")
         self.environ["PLUMBLINE_TEST_DOCKER_HOST"] = self._engine.host
         self.environ["PLUMBLINE_TEST_IMAGE"] = IMAGE
