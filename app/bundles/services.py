@@ -44,6 +44,8 @@ class Imported:
 def open_import(actor: Viewer, file: StoredFile, *, now: datetime) -> BundleImport:
     """Note that a bundle is to be imported, and leave the work to the caller.
 
+    A bundle becomes one competition: a second click gets the import that the first one opened.
+
     Raises:
         Invalid: the file is no complete bundle.
     """
@@ -53,6 +55,9 @@ def open_import(actor: Viewer, file: StoredFile, *, now: datetime) -> BundleImpo
         raise Forbidden("Log in to upload a bundle.")
     if file.kind != FileKind.COMPETITION_BUNDLE or not file.is_complete:
         raise Invalid("This file is not a bundle that was uploaded completely. Upload it again.")
+    db.session.get_one(StoredFile, file.id, with_for_update=True)  # one click after the other
+    if known := _opened_before(file):
+        return known
     opened = BundleImport(
         owner_id=actor.user_id, file_id=file.id, created_at=now, heard_at=now,
         state=ImportState.WAITING, problems=[], notes=[], object_keys=[],
@@ -124,6 +129,13 @@ def fail_stale(*, now: datetime) -> int:
     for left_id in {*_with_leftovers(now), *(silent.id for silent in found)}:
         after_commit(partial(unpacking.clean_up, left_id))
     return len(found)
+
+
+def _opened_before(file: StoredFile) -> BundleImport | None:
+    statement = select(BundleImport).where(
+        BundleImport.file_id == file.id, BundleImport.state != ImportState.FAILED
+    )
+    return db.session.scalars(statement).first()
 
 
 def _silent(now: datetime) -> Sequence[BundleImport]:

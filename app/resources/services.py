@@ -81,15 +81,16 @@ def complete_upload(actor: Viewer, file: StoredFile, *, now: datetime) -> Stored
     release()
     size = store().size(sent)
     if size is None:
+        file = db.session.get_one(StoredFile, file_id, populate_existing=True)
+        if file.is_complete:  # a second click, after the first one was done
+            return file
         raise Refused("The file has not arrived. Send it again.")
-    kept = new_ref(PRIVATE, "files", f"{kind}.zip")
+    kept = new_place(kind)
     try:
         _check_size(size)
-        store().copy(sent, kept)
-        # Judged is the copy: whoever holds the upload URL may still write to the original.
-        size, sha256 = _judged(kept, kind)
+        size, sha256 = _take_over(sent, kept, kind)
     except (Invalid, TooLarge):
-        forget([sent, kept])
+        forget([sent])
         raise
     file = db.session.get_one(StoredFile, file_id, with_for_update=True, populate_existing=True)
     if file.is_complete:  # a second click was faster
@@ -250,10 +251,14 @@ def _check_zip(file: BinaryIO, kind: FileKind) -> None:
         raise Invalid(error.message) from error
 
 
-def _judged(place: ObjectRef, kind: FileKind) -> tuple[int, str]:
-    """Read a stored file once: its size and SHA-256, and its directory if it must be a zip."""
+def _take_over(sent: ObjectRef, kept: ObjectRef, kind: FileKind) -> tuple[int, str]:
+    """Judge what was sent and store the very bytes that were judged; returns size and SHA-256.
+
+    Not a copy within the store: whoever holds the upload URL may write to the original meanwhile,
+    and a store that copies gigabytes says nothing for longer than any time-out.
+    """
     with tempfile.TemporaryFile() as here:
-        there = store().open(place)
+        there = store().open(sent)
         try:
             measured = Measured(there, _limit())
             copy(measured, here)
@@ -261,4 +266,6 @@ def _judged(place: ObjectRef, kind: FileKind) -> tuple[int, str]:
             there.close()
         _check_size(measured.size)
         _check_zip(here, kind)
+        here.seek(0)
+        store().put(kept, here, measured.size, "application/zip")
     return measured.size, measured.sha256

@@ -30,6 +30,7 @@ from tests.factories import NOW, change, make_file, make_user
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
 
+KIND = FileKind.COMPETITION_BUNDLE
 UNPACK = "app.bundles.jobs.unpack"
 
 
@@ -112,6 +113,23 @@ def test_started_import_is_a_row_and_a_job(actor: Viewer, olga: User, carrier: F
         assert carrier.jobs == []  # only once the row is saved
     assert carrier.jobs == [(UNPACK, (started.id,))]
     assert (started.state, started.owner_id, started.file_id) == ("waiting", olga.id, file.id)
+
+
+def test_second_click_gets_the_same_import(upload: Upload, actor: Viewer) -> None:
+    import_id = upload(bundle())
+    for _ in range(2):  # while it waits, and when it is done
+        with unit_of_work():
+            file = db.session.scalars(select(StoredFile).where(StoredFile.kind == KIND)).one()
+            assert services.start(actor, file, now=NOW).id == import_id
+        assert run(import_id).state == "finished"
+
+
+def test_failed_bundle_may_be_tried_again(upload: Upload, actor: Viewer) -> None:
+    import_id = upload(b"no zip")
+    run(import_id)
+    with unit_of_work():
+        file = db.session.scalars(select(StoredFile)).one()
+        assert services.start(actor, file, now=NOW).id != import_id
 
 
 def test_import_waits_while_the_queue_is_away(

@@ -6,6 +6,7 @@ import hashlib
 import io
 import zipfile
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -122,19 +123,35 @@ def test_slower_of_two_completions_does_not_change_the_bytes(
 ) -> None:
     file = started(actor)
     place = sent(store, file, a_zip())
-    copy = store.copy
+    read = store.open
 
-    def slow(source: ObjectRef, target: ObjectRef) -> None:
-        monkeypatch.setattr(store, "copy", copy)
+    def slow(source: ObjectRef) -> Any:
+        monkeypatch.setattr(store, "open", read)
         completed(actor, db.session.scalars(select(StoredFile)).one())
         store.objects[source] = a_zip(b"other bytes")
-        copy(source, target)
+        return read(source)
 
-    monkeypatch.setattr(store, "copy", slow)
+    monkeypatch.setattr(store, "open", slow)
     file = completed(actor, file)
     with services.open_file(file) as stream:
         assert stream.read() == a_zip()
     assert set(store.objects) == {file.ref, place}  # the second copy is gone
+
+
+def test_completion_that_comes_too_late_finds_the_file(
+    actor: Viewer, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = started(actor)
+    sent(store, file, a_zip())
+    size = store.size
+
+    def slow(place: ObjectRef) -> int | None:
+        monkeypatch.setattr(store, "size", size)
+        completed(actor, db.session.scalars(select(StoredFile)).one())
+        return size(place)
+
+    monkeypatch.setattr(store, "size", slow)
+    assert completed(actor, file).is_complete
 
 
 def test_upload_that_never_came_is_refused(actor: Viewer) -> None:
