@@ -342,10 +342,19 @@ def wait(path):
 
 @on_docker
 def test_missing_image_is_named(site: Site, attempt: Attempt, engine: Engine) -> None:
-    engine._pull_policy = "never"  # type: ignore[attr-defined]
+    engine._source._pull_policy = "never"  # type: ignore[attr-defined]
     attempt(engine, image="registry.test/nobody/nothing:9")
     assert site.last().blame == Blame.ORGANIZER
     assert "registry.test/nobody/nothing:9 is not on this machine" in site.last().text
+
+
+@on_docker
+def test_registry_that_does_not_answer_is_the_platforms(
+    site: Site, attempt: Attempt, engine: Engine
+) -> None:
+    attempt(engine, image="127.0.0.1:1/nobody/nothing:9")
+    assert site.last().blame == Blame.PLATFORM
+    assert "127.0.0.1:1/nobody/nothing:9 could not be pulled" in site.last().text
 
 
 @on_docker
@@ -385,9 +394,9 @@ def test_containers_of_dead_workers_are_swept(
 def test_no_container_is_left_after_any_end(site: Site, attempt: Attempt, engine: Engine) -> None:
     attempt(engine)
     attempt(engine, timeout_s=1, run_id=8)
-    left = engine.client.containers(
-        all=True, filters={"label": [f"plumbline.worker={OWNER.worker}"]}
-    )  # type: ignore[attr-defined]
+    assert isinstance(engine, DockerEngine)
+    mine = {"label": [f"plumbline.worker={OWNER.worker}"]}
+    left = engine.client.containers(all=True, filters=mine)
     assert left == []
 
 

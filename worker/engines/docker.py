@@ -6,7 +6,6 @@ one ``details()`` says that it does not.
 
 from __future__ import annotations
 
-import fnmatch
 import logging
 import os
 import struct
@@ -21,7 +20,6 @@ import requests
 from docker import APIClient
 from docker.errors import APIError, DockerException, NotFound
 from docker.types import DeviceRequest, LogConfig, Ulimit
-from docker.utils import parse_repository_tag
 from urllib3.exceptions import HTTPError
 
 from worker.contract import Blame
@@ -36,6 +34,7 @@ from worker.engines import (
     open_to_all,
     run_uid,
 )
+from worker.engines.images import Images, daemon_failure
 from worker.errors import EngineUnavailable, RunFailed
 from worker.logs import event
 
@@ -45,7 +44,6 @@ LABEL = "plumbline"
 _CALL_TIMEOUT_S = 60
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _FIRST_WITHOUT_IO_URING = 25
-_PULL_TRIES = 3
 _FRAME_HEAD = struct.Struct(">BxxxL")
 """Before each piece of output: the channel, and how many bytes follow."""
 _STDERR = 2
@@ -75,7 +73,7 @@ class DockerEngine:
         gpus: str = "",
     ) -> None:
         self._socket, self._owner, self._shims = socket, owner, shims
-        self._rules, self._pull_policy, self._gpus = list(rules), pull_policy, gpus
+        self._source, self._gpus = Images(rules, pull_policy), gpus
         self._images: dict[str, dict[str, Any]] = {}
         self._connected: tuple[int, APIClient] | None = None
         if not os.path.exists(socket.removeprefix("unix://")) and socket.startswith("unix://"):
@@ -108,68 +106,11 @@ class DockerEngine:
             self._connected[1].close()
             self._connected = None
 
-    # Images ------------------------------------------------------------------------------------
-
     def prepare(self, image: str) -> str:
         """See :class:`worker.engines.Engine`."""
-        name = self._mapped(image)
-        found = None if self._pull_policy == "always" else self._inspect(name)
-        if found is None and self._pull_policy == "never":
-            raise RunFailed(
-                f"The container image {name} is not on this machine, and this machine does not pull "
-                "images. Its operator can add it or map it to another one.",
-                Blame.ORGANIZER,
-            )
-        if found is None:
-            self._pull(name)
-            found = self._inspect(name)
-        if found is None:
-            raise RunFailed(f"The container image {name} was pulled but is gone.", Blame.PLATFORM)
-        self._images[image] = found
+        found = self._images[image] = self._source.find(self.client, image)
         digests = found.get("RepoDigests") or []
         return str(digests[0] if digests else found["Id"])
-
-    def _mapped(self, image: str) -> str:
-        for pattern, replacement in self._rules:
-            if fnmatch.fnmatchcase(image, pattern):
-                return replacement
-        return image
-
-    def _inspect(self, name: str) -> dict[str, Any] | None:
-        try:
-            return dict(self.client.inspect_image(name))  # type: ignore[no-untyped-call]
-        except NotFound:
-            return None
-        except APIError as error:  # a name that is no image reference
-            raise RunFailed(
-                f"{name!r} is not the name of a container image.", Blame.ORGANIZER
-            ) from error
-        except requests.RequestException as error:
-            raise _daemon_failure(error) from error
-
-    def _pull(self, name: str) -> None:
-        repository, tag = parse_repository_tag(name)
-        reason = ""
-        for _ in range(_PULL_TRIES):
-            try:
-                reason = self._pull_once(repository, tag or "latest")
-            except NotFound as error:
-                raise _no_image(name, str(error.explanation), Blame.ORGANIZER) from error
-            except APIError as error:
-                reason = str(error.explanation)
-            except requests.RequestException as error:
-                raise _daemon_failure(error) from error
-            if not reason:
-                event(log, "image.pulled", image=name)
-                return
-        denied = any(word in reason.lower() for word in ("not found", "denied", "unauthorized"))
-        raise _no_image(name, reason, Blame.ORGANIZER if denied else Blame.PLATFORM)
-
-    def _pull_once(self, repository: str, tag: str) -> str:
-        lines = self.client.pull(repository, tag=tag, stream=True, decode=True)
-        return next((str(line["error"]) for line in lines if "error" in line), "")
-
-    # Containers --------------------------------------------------------------------------------
 
     def prefix(self, scratch: Path) -> str:
         """See :class:`worker.engines.Engine`."""
@@ -194,7 +135,7 @@ class DockerEngine:
                 Blame.PLATFORM,
             ) from error
         except requests.RequestException as error:
-            raise _daemon_failure(error) from error
+            raise daemon_failure(error) from error
         running = _DockerRunning(self.client, container, on_output, on_exit)
         running.start()
         return running
@@ -312,7 +253,7 @@ class _DockerRunning:
             self._on_exit()
             return
         except requests.RequestException as error:
-            raise _daemon_failure(error) from error
+            raise daemon_failure(error) from error
         threading.Thread(target=self._follow, args=(stream,), daemon=True, name="drain").start()
 
     def _attach(self) -> requests.Response:
@@ -392,16 +333,3 @@ def _gpu_request(gpus: str) -> DeviceRequest:
     if gpus == "all":
         return DeviceRequest(count=-1, capabilities=[["gpu"]])
     return DeviceRequest(driver="cdi", device_ids=[gpus])
-
-
-def _no_image(name: str, reason: str, blame: Blame) -> RunFailed:
-    return RunFailed(
-        f"The container image {name} could not be pulled: {reason.strip().rstrip('.')}.", blame
-    )
-
-
-def _daemon_failure(error: Exception) -> RunFailed:
-    return RunFailed(
-        f"The container engine of this machine does not answer ({type(error).__name__}).",
-        Blame.PLATFORM,
-    )
