@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import event, insert, select
 
 from app.accounts.models import User
 from app.competitions.models import BoardColumn, Competition, Phase, PhaseTask
@@ -18,7 +18,14 @@ from app.platform.db import Base, db, unit_of_work
 from app.policy import Viewer
 from app.resources.models import TaskRevision
 from app.submissions.models import Run, RunScore, State, Submission, SubmissionNumber
-from tests.factories import NOW, make_board, make_file, make_phase, make_queue, make_submission
+from tests.factories import (
+    NOW,
+    make_board,
+    make_file,
+    make_phase,
+    make_queue,
+    make_submission,
+)
 
 AUC: dict[str, Any] = {"key": "auc", "title": "AUROC", "precision": 3}
 BRIER: dict[str, Any] = {"key": "brier", "title": "Brier score", "sorting": "asc"}
@@ -93,7 +100,11 @@ def fill(phase: Phase, owners: Sequence[User], count: int) -> None:
     revisions = db.session.scalars(tasks.where(PhaseTask.phase_id == phase.id)).all()
     file_id, queue_id = make_file(owners[0]).id, make_queue().id
     owner_ids = itertools.cycle([owner.id for owner in owners])
-    ids = itertools.count((db.session.scalar(select(func.max(SubmissionNumber.id))) or 0) + 1)
+    numbers = [SubmissionNumber() for _ in range(count * (1 + len(revisions)))]
+    with unit_of_work():
+        db.session.add_all(numbers)
+        db.session.flush()
+        ids = iter([number.id for number in numbers])
     rows: dict[type[Base], list[dict[str, Any]]] = {Submission: [], Run: [], RunScore: []}
     for number in range(count):
         submission_id = next(ids)
@@ -119,8 +130,6 @@ def fill(phase: Phase, owners: Sequence[User], count: int) -> None:
                 if not column.computation
             ]
     with unit_of_work():
-        numbers = [{"id": row["id"]} for row in rows[Submission] + rows[Run]]
-        db.session.execute(insert(SubmissionNumber), numbers)
         for model, values in rows.items():
             db.session.execute(insert(model), values)
         services.rebuild(phase.id)
