@@ -127,6 +127,5 @@ def _sweep() -> None:
 def _tend_uploads() -> None:
     with unit_of_work():
         bundles.send_waiting(now=now())
-        bundles.send_waiting(now=now())
         bundles.fail_stale(now=now())
         resources.forget_abandoned(now=now())
