@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.competitions.models import Competition, Phase
@@ -38,19 +38,33 @@ def visible(
 ) -> list[FileRow]:
     """List the files in the order of phases and tasks, each once.
 
-    Starting kits, public data and solutions are for participants; programs and input data when the
-    organizer says so; reference data never leaves the organizers.
+    Starting kits, public data and solutions are for participants; ingestion programs and input data
+    when the organizer says so. Reference data and scoring programs, which may quote it, never leave
+    the organizers, whatever else the same file is used for.
 
     Args:
         phases: with starting kit, public data and tasks with all files of their revisions loaded.
         solutions: with file and tasks loaded.
     """
+    secret = _secret(phases)
     rows: dict[tuple[int, str], FileRow] = {}
     for row in (*_of_phases(phases), *_of_tasks(competition, phases), *_of_solutions(solutions)):
-        for_this_person = row.audience == Audience.PARTICIPANTS and is_participant
-        if is_organizer or for_this_person:
+        if row.file.id in secret:
+            row = replace(row, audience=Audience.ORGANIZERS)
+        if is_organizer or (is_participant and row.audience == Audience.PARTICIPANTS):
             rows.setdefault((row.file.id, row.task), row)
     return list(rows.values())
+
+
+def _secret(phases: Iterable[Phase]) -> set[int]:
+    return {
+        file_id
+        for phase in phases
+        for link in phase.phase_tasks
+        for revision in link.task.revisions
+        for file_id in (revision.reference_data_id, revision.scoring_program_id)
+        if file_id is not None
+    }
 
 
 def _of_phases(phases: Iterable[Phase]) -> Iterator[FileRow]:
@@ -77,7 +91,7 @@ def _of_tasks(competition: Competition, phases: Iterable[Phase]) -> Iterator[Fil
             for file, kind, seen_by in (
                 (current.input_data, FileKind.INPUT_DATA, inputs),
                 (current.ingestion_program, FileKind.INGESTION_PROGRAM, programs),
-                (current.scoring_program, FileKind.SCORING_PROGRAM, programs),
+                (current.scoring_program, FileKind.SCORING_PROGRAM, Audience.ORGANIZERS),
                 (current.reference_data, FileKind.REFERENCE_DATA, Audience.ORGANIZERS),
             ):
                 if file is not None:

@@ -21,7 +21,7 @@ ELSEWHERE = [
     "/..//evil.example", "/.//evil.example", "/./%2e/evil.example", "/benchmarks//evil.example",
     "/benchmarks/..//evil.example", "//localhost@evil.example", "http://localhost@evil.example",
     "http://localhost:80@evil.example/", "//evil.example:80", "//[::1]", "//[", "http://[", "/@evil.example",
-    "/nowhere", "/log-out", "/account/password", "/benchmarks", "?next=//evil.example", "#//evil.example",
+    "/media/%2f%2fevil.example", "/nowhere", "/log-out", "/account/password", "/benchmarks", "?next=//evil.example", "#//evil.example",
     "/benchmarks/\u2028", "/ｂenchmarks/", "/benchmarks/\x00", "/benchmarks/\x7f", "／／evil.example",
     "/benchmarks/?x=" + "y" * 2000, "/benchmarks/;//evil.example", "https;//evil.example",
 ]  # fmt: skip

@@ -10,10 +10,10 @@ from flask import Flask
 from sqlalchemy import event
 
 from app import policy
-from app.competitions import queries
+from app.competitions import handouts, queries
 from app.competitions.models import Competition, CompetitionSolution, Membership
 from app.errors import Forbidden, NotFound
-from app.platform.db import db
+from app.platform.db import db, unit_of_work
 from app.policy import Act, Viewer
 from app.resources.models import FileKind, Solution, StoredFile, TaskRevision
 from tests.actors import Cast, make_cast
@@ -232,8 +232,8 @@ def _with_files(cast: Cast) -> None:
 
 
 ALWAYS = {"starting_kit", "public_data", "solution"}
-PROGRAMS = {"ingestion_program", "scoring_program"}
-ALL = ALWAYS | PROGRAMS | {"input_data", "reference_data"}
+PROGRAMS = {"ingestion_program"}
+ALL = ALWAYS | PROGRAMS | {"input_data", "scoring_program", "reference_data"}
 
 
 @pytest.mark.parametrize(
@@ -263,6 +263,35 @@ def test_files_go_to_whom_they_are_for(
     assert len(rows) == len(expected)
 
 
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("is_published", [True, False])
+def test_listed_files_are_exactly_those_handed_out(
+    app: Flask, part: str, is_published: bool
+) -> None:
+    cast = make_cast(
+        is_published=is_published, make_programs_available=True, make_input_data_available=True
+    )
+    _with_files(cast)
+    viewer = queries.viewer(cast.people()[part])
+    competition = queries.get(cast.competition.id, _organizer(cast))
+    listed = {row.file.id for row in queries.files_for(competition, viewer)}
+    files = db.session.query(StoredFile).filter_by(owner_id=cast.olga.id).all()
+    assert {file.id for file in files if handouts.gives_out(viewer, file)} == listed
+
+
+def test_reference_data_in_a_second_role_stays_with_the_organizers(app: Flask) -> None:
+    cast = make_cast()
+    truth, task = make_file(cast.olga), make_task(cast.olga)
+    with unit_of_work():
+        revision = db.session.query(TaskRevision).filter_by(task_id=task.id).one()
+        revision.reference_data_id = truth.id
+    make_phase(cast.competition, tasks=[task], public_data_id=truth.id)
+    competition = queries.get(cast.competition.id, _organizer(cast))
+    assert queries.files_for(competition, queries.viewer(cast.pavel)) == []
+    rows = queries.files_for(competition, _organizer(cast))
+    assert {row.audience for row in rows} == {"organizers"}
+
+
 def _organizer(cast: Cast) -> Viewer:
     return queries.viewer(cast.olga)
 
@@ -279,9 +308,9 @@ def test_only_the_current_revision_is_handed_out(app: Flask) -> None:
     _with_files(cast)
     old = make_file(cast.olga, name="old")
     task_id = db.session.query(TaskRevision).filter_by(number=2).one().task_id
-    first = db.session.query(TaskRevision).filter_by(task_id=task_id, number=1).one()
-    first.input_data_id = old.id
-    save(first)
+    with unit_of_work():
+        first = db.session.query(TaskRevision).filter_by(task_id=task_id, number=1).one()
+        first.input_data_id = old.id
     rows = queries.files_for(queries.get(cast.competition.id, _organizer(cast)), _organizer(cast))
     assert "old" not in {row.file.name for row in rows}
-    assert db.session.query(StoredFile).filter_by(name="old").one()
+    assert "input_data" in {row.file.name for row in rows}
