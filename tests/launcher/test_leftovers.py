@@ -9,7 +9,7 @@ from pathlib import Path
 from launcher import leftovers
 from launcher.home import Home
 
-_SLEEP = "import time; time.sleep(60)"
+_SLEEP = "import time; print(flush=True); time.sleep(60)"
 
 
 def _home(tmp_path: Path) -> Home:
@@ -20,7 +20,10 @@ def _home(tmp_path: Path) -> Home:
 
 def test_child_of_an_earlier_launcher_is_stopped(tmp_path: Path) -> None:
     home = _home(tmp_path)
-    with subprocess.Popen([sys.executable, "-c", _SLEEP, str(home.path)]) as child:
+    command = [sys.executable, "-c", _SLEEP, str(home.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()  # until it runs, the kernel may show no command line
         leftovers.note(home, "Redis for runs", child.pid)
         assert leftovers.stop(home) == ["redis-for-runs"]
         assert child.wait(10) != 0
