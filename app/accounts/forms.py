@@ -57,7 +57,9 @@ class SignUpForm(Form):
     def draft(self) -> AccountDraft:
         """Return what is asked for."""
         return AccountDraft(
-            username=self.username.data, email=self.email.data, password=self.password.data
+            username=self.username.data or "",
+            email=self.email.data or "",
+            password=self.password.data or "",
         )
 
 

@@ -144,15 +144,16 @@ def sign_up() -> Response:
 def sign_up_now() -> Response:
     """Make an account; a known address is answered like a new one."""
     form = SignUpForm(request.form)
-    if form.validate():
-        draft = form.draft()
-        for field, sentence in drafts.problems(draft).items():
+    form.validate()
+    draft = form.draft()
+    for field, sentence in drafts.problems(draft).items():
+        if not form[field].errors:
             form.refuse(field, _(sentence))
-        if not form.errors:
-            try:
-                services.sign_up(draft, now=now())
-            except services.NameTaken as taken:
-                form.refuse("username", _(taken.message))
+    if not form.errors:
+        try:
+            services.sign_up(draft, now=now())
+        except services.NameTaken as taken:
+            form.refuse("username", _(taken.message))
     if form.errors:
         return invalid("accounts/sign_up.html", form=form, is_open=settings().sign_up)
     wanted = _safe(form.next.data or "") or None

@@ -192,6 +192,13 @@ def test_wrong_sign_up_names_the_field(
     assert count(User) == 1
 
 
+def test_wrong_sign_up_names_every_field_at_once(client: FlaskClient) -> None:
+    text = client.post("/sign-up", data={"username": "x", "password": "password1"}).text
+    for field in ("username", "email", "password", "confirm"):
+        assert f'id="{field}-error"' in text
+    assert "There are 4 problems" in text
+
+
 @pytest.mark.security
 def test_sign_up_takes_no_other_columns(client: FlaskClient) -> None:
     client.post("/sign-up", data={**NEW, "is_staff": "1", "is_active": "", "id": "77"})
