@@ -1,0 +1,100 @@
+"""``./run bench``: measure whole stacks, containers and long boards, and print the figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.bench import boards, footprint, machine, report, submissions
+from tests.bench.benchmark import IMAGE
+from tests.bench.site import Site
+from tests.stack import RunningStack
+
+_NOT_ON_DOCKER = (
+    "overhead_s", "overhead_detailed_s", "start_s", "bare_loop_s", "throughput_per_min",
+    "bare_throughput_per_min",
+)  # fmt: skip
+_BOARDS = {"page": "board_ms", "json": "board_json_ms", "whole_json": "board_whole_json_ms"}
+
+
+def main(arguments: list[str]) -> int:
+    """Measure everything that can be measured here; return the exit code."""
+    parser = argparse.ArgumentParser(prog="./run bench")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--only", choices=("stack", "boards"), help="measure only this; the rest is null"
+    )
+    options = parser.parse_args(arguments)
+    figures: dict[str, Any] = {"machine": machine.describe()}
+    with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
+        figures |= _stack(Path(folder), skip=options.only == "boards")
+        figures |= _boards(Path(folder), skip=options.only == "stack")
+    print(json.dumps(figures, indent=1) if options.json else report.as_text(figures))
+    return 0
+
+
+def _stack(folder: Path, *, skip: bool) -> dict[str, Any]:
+    """Measure one stack: idle, under submissions, and started again."""
+    figures: dict[str, Any] = dict.fromkeys([*_NOT_ON_DOCKER, "idle_pss_mib", "first_page_s"])
+    if skip:
+        return figures
+    host, image = (
+        os.environ.get(f"PLUMBLINE_TEST_{name}", "") for name in ("DOCKER_HOST", "IMAGE")
+    )
+    settings = _docker(host, image) if host and image else {"PLUMBLINE_WORKER_ENGINE": "process"}
+    state = folder / "stack"
+    with RunningStack(state, settings) as stack:
+        site = Site(stack.environ)
+        try:
+            site.wait_for_machine()
+            _say("idle memory")
+            figures["idle_pss_mib"] = footprint.idle_pss(stack)
+            if host and image:
+                _say("submissions")
+                figures |= submissions.measure(site, host, image)
+            else:
+                _say("no submissions: the Docker Engine and its image are not here")
+        finally:
+            site.close()
+    _say("starts")
+    figures["first_page_s"] = footprint.first_page(state, settings)
+    return figures
+
+
+def _docker(host: str, image: str) -> dict[str, str]:
+    return {
+        "PLUMBLINE_WORKER_ENGINE": "docker",
+        "PLUMBLINE_WORKER_DOCKER_HOST": host,
+        "PLUMBLINE_WORKER_IMAGE_MAP": f"{IMAGE}={image}",
+        "PLUMBLINE_WORKER_PULL_POLICY": "never",
+    }
+
+
+def _boards(folder: Path, *, skip: bool) -> dict[str, Any]:
+    figures: dict[str, Any] = {key: {} for key in _BOARDS.values()}
+    server = os.environ.get("PLUMBLINE_TEST_POSTGRES_URL", "")
+    for backend in ("sqlite", "postgresql"):
+        found = None
+        if not skip and (backend == "sqlite" or server):
+            _say(f"boards on {backend}")
+            found = (
+                boards.on_sqlite(folder) if backend == "sqlite" else boards.on_postgresql(server)
+            )
+        elif not skip:
+            _say("no boards on postgresql: it is not here")
+        for name, key in _BOARDS.items():
+            figures[key][backend] = found and found[name]
+    return figures
+
+
+def _say(what: str) -> None:
+    print(f"bench: {what}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
