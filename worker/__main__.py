@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
     try:
         settings = Settings.from_env(os.environ)
         worker = worker_name(settings.queue, settings.name)
-        engine = choose(settings, Owner(settings.name, worker))
+        engine = choose(settings, Owner(f"{settings.name} {settings.home}", worker))
     except (SettingsError, EngineUnavailable) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the operator's terminal
         return 2

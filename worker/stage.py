@@ -236,6 +236,9 @@ def trouble(run: Run, part: Part) -> str:
             f"{sentence} This machine runs programs without containers, so /app does not exist "
             "here; use the tokens, such as $input and $output, in place of /app paths."
         )
+    if part.role is Role.SCORING_PROGRAM:
+        # It saw the reference data, and a participant reads this sentence.
+        return f"{sentence} The log of the scoring program, which the organizer reads, says why."
     return f"{sentence} {_last_line(part.tail)}".strip()
 
 

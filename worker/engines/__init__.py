@@ -30,6 +30,7 @@ class Owner:
     """Whose containers these are, so that the ones of dead workers can be told apart."""
 
     machine: str
+    """The machine's name and the worker's folder: who is alive is known per folder."""
     worker: str
 
 

@@ -104,6 +104,12 @@ def _read_scores(run: Run) -> None:
 
 def _scoring_failed(run: Run, reason: str) -> RunFailed:
     """Return the failure, quoting what went wrong before: that is what usually broke scoring."""
+    submission = run.programs.get(Input.SUBMISSION)
     if not run.remarks:
+        if submission is None or not submission.has_metadata:
+            reason += (
+                " The submission has no metadata file, so its files were taken as results and "
+                "nothing of it was run."
+            )
         return RunFailed(reason, Blame.ORGANIZER)
     return RunFailed(f"{' '.join(run.remarks)} Then scoring failed: {reason}", Blame.PARTICIPANT)
