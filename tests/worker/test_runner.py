@@ -240,6 +240,19 @@ def test_scoring_that_fails_alone_is_the_organizers(site: Site, attempt: Attempt
     assert f"out-{Output.SCORING_OUTPUT}" not in site.objects
 
 
+def test_words_of_the_scoring_program_stay_out_of_the_reason(site: Site, attempt: Attempt) -> None:
+    site.inputs["reference_data"] = zip_of({"truth.txt": "canary-of-the-truth"})
+
+    def crash(desk: Desk) -> int:
+        truth = (desk.folder("/app/input/ref") / "truth.txt").read_text()
+        desk.say(f"AssertionError: expected {truth}\n", error=True)
+        return 1
+
+    attempt(FakeEngine({Role.SCORING_PROGRAM: crash}))
+    assert "canary-of-the-truth" not in site.last().text + site.notes()
+    assert "canary-of-the-truth" in site.log("scoring_stderr")
+
+
 @pytest.mark.parametrize(
     ("scoring", "sentence"),
     [
@@ -600,7 +613,7 @@ def test_out_of_memory_names_the_limit(site: Site, attempt: Attempt) -> None:
             return running
 
     attempt(Starved({Role.SCORING_PROGRAM: lambda _: 137}), memory_mib=256)
-    assert site.last().text == "The scoring program ran out of memory: the limit is 256 MiB."
+    assert "The scoring program ran out of memory: the limit is 256 MiB." in site.last().text
 
 
 def test_lease_is_kept_through_a_silent_program(site: Site, attempt: Attempt) -> None:
