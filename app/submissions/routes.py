@@ -342,6 +342,8 @@ def detailed_results_content(ticket: str) -> Response:
 def _results_headers() -> dict[str, str]:
     return {
         "Content-Security-Policy": _RESULTS_POLICY,
+        # Chromium knows no webrtc directive: without this, a peer connection gets out.
+        "Connection-Allowlist": "(response-origin)",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }

@@ -1,0 +1,116 @@
+"""Every page of the site, in each of its states, as somebody sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.browser.world import World
+
+VISITOR = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page in one state."""
+
+    name: str
+    endpoint: str
+    """Empty for an address that leads nowhere."""
+    who: str = VISITOR
+    arguments: dict[str, object] = field(default_factory=dict)
+    """For its address; a text may be the name of an id in ``World.ids``."""
+    status: int = 200
+
+    def path(self, world: World) -> str:
+        """Return its address."""
+        return world.path(self.endpoint, **self.arguments) if self.endpoint else "/nowhere"
+
+
+def _of(competition: str) -> dict[str, object]:
+    return {"competition_id": competition}
+
+
+def _on(phase: str, **more: object) -> dict[str, object]:
+    return {"phase_id": f"{phase} phase", **more}
+
+
+PAGES = (
+    Page("front", "home.index"),
+    Page("front-logged-in", "home.index", "petra"),
+    Page("style-guide", "home.styleguide", "rita"),
+    Page("not-found", "", status=404),
+    Page("not-found-logged-in", "", "petra", status=404),
+    Page("forbidden", "competitions.manage", "pavel", _of("demo"), status=403),
+    Page("log-in", "accounts.log_in"),
+    Page("sign-up", "accounts.sign_up"),
+    Page("signed-up", "accounts.signed_up"),
+    Page("account", "accounts.account", "pavel"),
+    Page("benchmarks", "competitions.listing"),
+    Page("benchmarks-nothing-found", "competitions.listing", "petra", {"q": "qqq"}),
+    Page("mine-organizer", "competitions.mine", "olga"),
+    Page("mine-empty", "competitions.mine", "petra"),
+    Page("overview", "competitions.detail", VISITOR, _of("demo")),
+    Page("overview-rail", "competitions.detail", "pavel", _of("ward")),
+    Page("overview-draft", "competitions.detail", "olga", _of("draft")),
+    Page("overview-page", "competitions.detail", "wanda", {**_of("ward"), "page_id": "ward page"}),
+    Page("terms", "competitions.terms", VISITOR, _of("ward")),
+    Page("phases", "competitions.phases", VISITOR, _of("demo")),
+    Page("data", "competitions.data", "pavel", _of("demo")),
+    Page("data-organizer", "competitions.data", "olga", _of("demo")),
+    Page("data-visitor", "competitions.data", VISITOR, _of("demo")),
+    Page("register", "competitions.register", "petra", _of("ward")),
+    Page("register-waiting", "competitions.register", "wanda", _of("ward")),
+    Page("register-declined", "competitions.register", "dora", _of("ward")),
+    Page("participants", "competitions.participants", "olga", _of("ward")),
+    Page(
+        "participants-none",
+        "competitions.participants",
+        "olga",
+        {**_of("demo"), "status": "denied"},
+    ),
+    Page("manage", "competitions.manage", "olga", _of("demo")),
+    Page("manage-draft", "competitions.manage", "olga", _of("draft")),
+    Page("manage-staff", "competitions.manage", "rita", _of("ward")),
+    Page("unpublish", "competitions.unpublish", "olga", _of("demo")),
+    Page("bundle", "bundles.new", "petra"),
+    Page("bundle-earlier", "bundles.new", "olga"),
+    Page("import", "bundles.detail", "olga", {"import_id": "import"}),
+    Page("import-failed", "bundles.detail", "olga", {"import_id": "failed import"}),
+    Page("submit", "submissions.new", "pavel", _of("demo")),
+    Page("submit-visitor", "submissions.new", VISITOR, _of("demo")),
+    Page("submit-waiting", "submissions.new", "wanda", _of("ward")),
+    Page("review", "submissions.review", "pavel", _on("demo", file="upload")),
+    Page("review-questions", "submissions.review", "pavel", _on("ward", file="upload")),
+    Page("submissions", "submissions.mine", "pavel", _of("demo")),
+    Page("submissions-none", "submissions.mine", "petra", _of("demo")),
+    Page("submissions-all", "submissions.everyone", "olga", _of("demo")),
+    Page("submission-finished", "submissions.detail", "pavel", {"submission_id": "finished"}),
+    Page("submission-failed", "submissions.detail", "pavel", {"submission_id": "failed"}),
+    Page("submission-held", "submissions.detail", "olga", {"submission_id": "held"}),
+    Page("submission-cancelled", "submissions.detail", "pavel", {"submission_id": "cancelled"}),
+    Page("cancel", "submissions.cancel", "pavel", {"submission_id": "held"}),
+    Page("detailed-results", "submissions.detailed_results", VISITOR, {"run_id": "finished run"}),
+    Page("board", "leaderboards.board", VISITOR, _on("demo")),
+    Page("board-own", "leaderboards.board", "pavel", _on("demo")),
+    Page("board-choosing", "leaderboards.board", "pavel", _on("choosing")),
+    Page("board-index", "leaderboards.index", VISITOR, _of("choosing")),
+    Page("board-hidden", "leaderboards.board", VISITOR, _on("ward"), status=403),
+)
+
+NOT_PAGES = {
+    "static": "files",
+    "bundles.status": "a fragment of bundles.detail",
+    "competitions.open_link": "leads to competitions.detail",
+    "home.health": "JSON",
+    "home.robots": "text",
+    "leaderboards.board_json": "JSON",
+    "resources.download": "a file",
+    "resources.media": "a picture",
+    "submissions.detailed_results_content": "stands in a frame of submissions.detailed_results",
+    "submissions.file": "a file",
+    "submissions.log_tail": "a fragment of submissions.detail",
+    "submissions.log_text": "a file",
+    "submissions.output": "a file",
+    "submissions.status": "a fragment of submissions.detail",
+}
+"""Routes that answer GET with something else than a page, and what that is."""

@@ -1,0 +1,163 @@
+"""The whole story: three people, one benchmark, real parts; in Docker and in the process sandbox."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Request, expect
+
+from tests.browser import benchmarks
+from tests.browser.conftest import People
+from tests.browser.person import Person
+from tests.stack import RunningStack
+
+_RUN_MS = 90_000
+_HEAR = """() => new MutationObserver(() => heard(
+    document.querySelector('[data-upload-text]').textContent
+  )).observe(document.querySelector('[data-upload-status]'),
+    {subtree: true, childList: true, characterData: true})"""
+_WATCH = """() => {
+  window.seen = [];
+  const note = () => {
+    const one = {
+      state: document.querySelector('[id^=submission-] .state')?.textContent.trim(),
+      step: document.querySelector('[aria-current=step] .step__name')?.textContent.trim(),
+      log: document.querySelector('[data-log-text]')?.textContent.length,
+    };
+    if (JSON.stringify(one) !== JSON.stringify(seen.at(-1))) seen.push(one);
+  };
+  new MutationObserver(note).observe(document.body, {subtree: true, childList: true});
+  note();
+}"""
+
+
+@pytest.fixture(params=["docker", "process"])
+def engine_stack(request: pytest.FixtureRequest) -> RunningStack:
+    name = "docker_stack" if request.param == "docker" else "stack"
+    found: RunningStack = request.getfixturevalue(name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo benchmark's bundle and sample submissions."""
+    return benchmarks.breast_cancer(tmp_path_factory.mktemp("demo"))
+
+
+def _bundle_uploaded(organizer: Person, content: bytes) -> None:
+    heard: list[str] = []
+    organizer.page.locator("header .menu summary").click()
+    organizer.page.get_by_role("link", name="Upload a bundle").first.click()
+    expect(organizer.page).to_have_title(re.compile("Upload a bundle"))
+    organizer.page.expose_function("heard", lambda text: heard.append(text))
+    organizer.page.evaluate(_HEAR)
+    organizer.choose("breast-cancer.zip", content)
+    organizer.press("Upload bundle")
+    organizer.page.wait_for_url(re.compile(r"/bundles/\d+$"))
+    assert any(re.search(r"[\d.]+ kB of [\d.]+ kB sent", text) for text in heard), heard
+    organizer.mark()
+    expect(organizer.page.get_by_text("The benchmark is made.")).to_be_visible(timeout=30_000)
+    assert organizer.was_not_reloaded()
+
+
+def _published(organizer: Person) -> str:
+    organizer.follow("Open the benchmark")
+    path = organizer.page.url.removeprefix(organizer.base_url)
+    organizer.follow("Manage")
+    organizer.press("Publish")
+    expect(organizer.page.get_by_role("status")).to_contain_text("The benchmark is published.")
+    return path
+
+
+def _bytes_sent(requests: list[Request], method: str, address: str) -> list[int]:
+    return [
+        len(one.post_data_buffer or b"")
+        for one in requests
+        if one.method == method and address in one.url
+    ]
+
+
+def _uploaded(participant: Person, stack: RunningStack, file: Path) -> None:
+    """Send a file, and see that it went to the object store, not through the app."""
+    participant.follow("Submit")
+    participant.requests.clear()
+    participant.choose(file.name, file.read_bytes())
+    participant.press("Upload and review")
+    expect(participant.page.get_by_role("heading", name="Review your submission")).to_be_visible()
+    store = stack.environ["PLUMBLINE_S3_URL"]
+    puts = [one for one in participant.requests if one.method == "PUT"]
+    assert [one.url.startswith(f"{store}/private/") for one in puts] == [True]
+    answer = puts[0].response()
+    assert answer is not None
+    assert answer.status == 200
+    through_app = _bytes_sent(participant.requests, "POST", stack.base_url)
+    assert len(through_app) == 2
+    assert sum(through_app) < min(2000, file.stat().st_size)
+
+
+def _submitted(participant: Person, file: Path) -> None:
+    """Submit what was reviewed and watch it finish, all on one page that is never loaded again."""
+    expect(participant.page.get_by_role("main")).to_contain_text(file.name)
+    expect(participant.page.get_by_role("main")).to_contain_text("left today")
+    participant.page.get_by_label("Kind of model").select_option("Linear model")
+    participant.press("Submit to Development")
+    participant.mark()
+    participant.page.evaluate(_WATCH)
+    state = participant.page.locator("[id^=submission-] > .row .state")
+    expect(state).to_have_text("Finished", timeout=_RUN_MS)
+    assert participant.was_not_reloaded()
+
+
+def test_three_people_bring_a_benchmark_from_a_bundle_to_its_board(
+    engine_stack: RunningStack, demo: Path, people: People
+) -> None:
+    # The organizer brings it.
+    organizer = people(engine_stack)
+    organizer.go("/")
+    organizer.follow("Sign up")
+    organizer.sign_up("ornella")
+    _bundle_uploaded(organizer, (demo / "bundle.zip").read_bytes())
+    path = _published(organizer)
+
+    # A participant takes part, and submits a model.
+    participant = people(engine_stack)
+    participant.go(path)
+    participant.follow("Take part")
+    participant.follow("Sign up")
+    participant.sign_up("paolo")
+    expect(participant.page).to_have_url(re.compile(rf"{path}/register$"))
+    participant.page.get_by_label("I accept the terms").check()
+    participant.press("Take part")
+    expect(participant.page.get_by_role("status").first).to_contain_text("You take part now.")
+    _uploaded(participant, engine_stack, demo / "sample_code.zip")
+    _submitted(participant, demo / "sample_code.zip")
+    seen = participant.page.evaluate("seen")
+    assert len({one["state"] for one in seen}) >= 2, seen
+    assert len({one["step"] for one in seen} - {None}) >= 2, seen
+    assert seen[-1]["log"] > seen[0]["log"], seen
+    expect(participant.page.locator("[data-log-text]")).to_contain_text("Trained on 284 cases")
+    expect(participant.page.locator(".scores").first).to_contain_text("AUROC")
+    participant.page.get_by_role("link", name="Detailed results").first.click()
+    frame = participant.page.locator("iframe")
+    expect(frame).to_have_attribute("sandbox", "allow-scripts")
+    expect(frame.content_frame.locator("svg").first).to_be_visible()
+
+    # The same participant submits results.
+    _uploaded(participant, engine_stack, demo / "sample_result.zip")
+    _submitted(participant, demo / "sample_result.zip")
+    participant.follow("My submissions")
+    expect(participant.page.get_by_role("row")).to_have_count(3)
+
+    # A visitor reads the board.
+    visitor = people(engine_stack)
+    visitor.go(path)
+    visitor.follow("Leaderboard")
+    board = visitor.page.get_by_role("table")
+    expect(board.get_by_role("rowheader", name="paolo")).to_be_visible()
+    expect(board).to_contain_text("AUROC")
+    visitor.page.get_by_role("link", name="All rows as JSON").first.click()
+    rows = json.loads(visitor.page.locator("body").inner_text())
+    assert "paolo" in json.dumps(rows)

@@ -1,0 +1,248 @@
+"""What the pages of the browser tests show: people, benchmarks and submissions in every state."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, url_for
+
+from app import create_app
+from app.accounts import queries as accounts
+from app.accounts import services as account_services
+from app.accounts.models import User
+from app.bundles import queries as bundle_queries
+from app.bundles import services as bundles
+from app.cli.submit import wait_for
+from app.competitions import memberships
+from app.competitions import queries as competitions
+from app.competitions import services as competition_services
+from app.competitions.models import Membership
+from app.competitions.services import InvalidDraft
+from app.platform.clock import now
+from app.platform.db import db, unit_of_work
+from app.policy import Viewer
+from app.resources import services as resources
+from app.resources.models import FileKind
+from app.settings import Settings
+from app.submissions import queries as submissions
+from app.submissions import services as submission_services
+from app.submissions.drafts import SubmissionDraft
+from tests.browser import benchmarks
+from tests.browser.person import PASSWORD
+from tests.stack import RunningStack
+
+CAST = ("olga", "pavel", "wanda", "dora", "petra", "rita")
+"""Olga organizes, Pavel takes part, Wanda waits, Dora was declined, Petra is new, Rita is staff."""
+
+_WARD_PAGES = (
+    (
+        "Overview",
+        "# What is asked\n\nThe length of stay $t$, by $$\\hat t = \\beta_0 + x^\\top\\beta$$",
+    ),
+    ("Data", "| Column | Unit |\n|---|---|\n| age | years |\n| creatinine | µmol/l |"),
+    ("Evaluation", "```python\nprint('one number')\n```\n\n> The mean absolute error, in days."),
+    ("Timeline", "1. Development\n2. Final"),
+    ("Rules", "<h2>Rules</h2><p>One <strong>person</strong>, one account.</p>"),
+    ("Contact", "Write to <ward@example.org>."),
+)
+_WARD_SETTINGS: Mapping[str, Any] = {
+    "description": "How long people stay, from what is known at admission.",
+    "registration_auto_approve": False,
+    "auto_run_submissions": False,
+    "reward": "A certificate",
+    "contact_email": "ward@example.org",
+    "fact_sheet": {
+        "approach": {
+            "key": "approach", "type": "text", "title": "Approach", "is_required": True,
+            "is_on_leaderboard": True,
+        },
+        "external": {"key": "external", "type": "checkbox", "title": "Trained on other data"},
+        "family": {
+            "key": "family", "type": "select", "title": "Kind of model",
+            "selection": ["Trees", "Linear"],
+        },
+    },
+}  # fmt: skip
+
+
+class World:
+    """Rows made in the database of a running stack, by the same services as its pages."""
+
+    def __init__(self, stack: RunningStack, folder: Path) -> None:
+        self.stack, self._folder = stack, folder
+        self.ids: dict[str, Any] = {}
+        """Names to the ids that addresses hold; :meth:`_populate` names them all."""
+        self.app: Flask = create_app(Settings.from_env(stack.environ))
+
+    def __enter__(self) -> World:
+        with self.app.app_context():
+            self._populate()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        with self.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
+
+    def cookie(self, name: str) -> dict[str, Any]:
+        """Return the cookie of a browser in which somebody has logged in."""
+        with self.app.app_context(), unit_of_work():
+            token = account_services.log_in(name, PASSWORD, now=now())
+        serializer = self.app.session_interface.get_signing_serializer(self.app)  # type: ignore[attr-defined]
+        value = serializer.dumps({"login": token, "_permanent": True})
+        return {"name": "sid", "value": value, "url": self.stack.base_url}
+
+    def path(self, endpoint: str, **arguments: object) -> str:
+        """Return the address of a page; an argument that is a name stands for its id."""
+        known: dict[str, Any] = {
+            key: self.ids.get(value, value) if isinstance(value, str) else value
+            for key, value in arguments.items()
+        }
+        with self.app.test_request_context(base_url=self.stack.base_url):
+            return url_for(endpoint, **known)
+
+    def submit(self, name: str, phase: str, content: bytes, file_name: str = "numbers.zip") -> int:
+        """Submit as somebody, like the form does; returns the submission's id."""
+        with self.app.app_context():
+            return self._submit(name, phase, content, file_name)
+
+    def import_bundle(self, name: str, content: bytes, owner: str = "olga") -> int:
+        """Import and publish a benchmark; its ids are known by ``name`` afterwards."""
+        with self.app.app_context():
+            return self._imported(name, content, owner)
+
+    def join(self, name: str, competition: str) -> None:
+        """Let somebody take part."""
+        with self.app.app_context():
+            self._join(name, competition)
+
+    def wait(self, submission_id: int) -> None:
+        """Wait until a submission is over."""
+        with self.app.app_context():
+            assert wait_for(submission_id, 60), f"Submission {submission_id} is not over."
+
+    def first_run(self, submission_id: int) -> int:
+        """Return the id of a submission's first run."""
+        with self.app.app_context():
+            return self._first_run(submission_id)
+
+    # Making it --------------------------------------------------------------------------------
+
+    def _populate(self) -> None:
+        with unit_of_work():
+            for name in CAST:
+                account_services.create_user(
+                    name, f"{name}@example.org", PASSWORD, is_staff=name == "rita", now=now()
+                )
+        demo = benchmarks.breast_cancer(self._folder)
+        self._imported("demo", (demo / "bundle.zip").read_bytes())
+        self._join("pavel", "demo")
+        self._ward()
+        self._choosing()
+        self._drafts()
+        code = (demo / "sample_code.zip").read_bytes()
+        ended = [
+            self._kept("finished", "pavel", "demo", code, "sample_code.zip"),
+            self._kept("failed", "pavel", "demo", benchmarks.program("print(1)"), "no_model.zip"),
+            self._kept("chosen", "pavel", "choosing", benchmarks.result()),
+        ]
+        for submission_id in ended:
+            assert wait_for(submission_id, 60), f"Submission {submission_id} is not over."
+        for name, number in zip(("finished", "failed", "chosen"), ended, strict=True):
+            self.ids[f"{name} run"] = self._first_run(number)
+        with unit_of_work():
+            file = resources.receive(
+                self._viewer("pavel"), FileKind.SUBMISSION, "uploaded.zip",
+                io.BytesIO(benchmarks.result()), now=now(),
+            )  # fmt: skip
+            self.ids["upload"] = file.key
+
+    def _ward(self) -> None:
+        content = benchmarks.bundle(
+            "Length of stay on a surgical ward", pages=_WARD_PAGES, terms="Be kind to the data.",
+            is_board_hidden=True, **_WARD_SETTINGS,
+        )  # fmt: skip
+        self._imported("ward", content)
+        for name, status in (
+            ("pavel", Membership.APPROVED), ("wanda", None), ("dora", Membership.DENIED),
+        ):  # fmt: skip
+            self._join(name, "ward", status)
+        with unit_of_work():
+            competition = competitions.get(self.ids["ward"], self._viewer("rita"))
+            competition_services.grant(
+                self._viewer("rita"), competition, network=True, writable_root=False,
+                image_user=False, memory_mib=8192,
+            )  # fmt: skip
+        self._kept("held", "pavel", "ward", benchmarks.result(0.5))
+        cancelled = self._kept("cancelled", "pavel", "ward", benchmarks.result(0.6))
+        with unit_of_work():
+            viewer = self._viewer("pavel")
+            submission_services.cancel(viewer, submissions.get(cancelled, viewer), now=now())
+
+    def _choosing(self) -> None:
+        content = benchmarks.bundle("Numbers of one's own choice", rule="Add_And_Delete")
+        self._imported("choosing", content)
+        self._join("pavel", "choosing")
+
+    def _drafts(self) -> None:
+        self._imported("draft", benchmarks.bundle("A draft that nobody sees"), publish=False)
+        bad = self._folder / "broken.zip"
+        bad.write_bytes(benchmarks.zipped({"competition.yaml": "version: 2\ntitle: [1]\n"}))
+        with contextlib.suppress(InvalidDraft):
+            bundles.import_file(self._viewer("olga"), bad, now)
+        failed, imported, *_ = bundle_queries.recent(self._viewer("olga"))
+        self.ids |= {"failed import": failed.id, "import": imported.id}
+
+    def _imported(
+        self, name: str, content: bytes, owner: str = "olga", *, publish: bool = True
+    ) -> int:
+        file = self._folder / f"{name}.zip"
+        file.write_bytes(content)
+        made = bundles.import_file(self._viewer(owner), file, now)
+        with unit_of_work():
+            competition = competitions.get(made.competition_id, self._viewer(owner))
+            if publish:
+                competition_services.publish(self._viewer(owner), competition, now=now())
+            self.ids[name] = competition.id
+            self.ids[f"{name} phase"] = competition.phases[0].id
+            self.ids[f"{name} page"] = competitions.pages(competition)[-1].id
+        return made.competition_id
+
+    def _join(
+        self, name: str, competition: str, status: Membership | None = Membership.APPROVED
+    ) -> None:
+        with unit_of_work():
+            found = competitions.get(self.ids[competition], self._viewer("olga"))
+            joined = memberships.register(self._viewer(name), found, accepted_terms=True, now=now())
+            if status is not None and joined.status != status:
+                memberships.decide(
+                    self._viewer("olga"), joined.id, status, "No affiliation given.", now=now()
+                )
+
+    def _kept(
+        self, key: str, name: str, competition: str, content: bytes, file_name: str = "numbers.zip"
+    ) -> int:
+        self.ids[key] = self._submit(name, f"{competition} phase", content, file_name)
+        return int(self.ids[key])
+
+    def _submit(self, name: str, phase: str, content: bytes, file_name: str = "numbers.zip") -> int:
+        with unit_of_work():
+            viewer = self._viewer(name)
+            file = resources.receive(
+                viewer, FileKind.SUBMISSION, file_name, io.BytesIO(content), now=now()
+            )
+            draft = SubmissionDraft(file_key=file.key, fact_sheet_answers={"approach": "Guessing"})
+            chosen = competitions.get_phase(self.ids[phase], viewer)
+            return submission_services.submit(viewer, chosen, draft, now=now()).id
+
+    def _viewer(self, name: str) -> Viewer:
+        user: User | None = accounts.by_username(name)
+        return competitions.viewer(user)
+
+    def _first_run(self, submission_id: int) -> int:
+        db.session.rollback()
+        return submissions.get(submission_id, self._viewer("rita")).runs[0].id
