@@ -175,7 +175,7 @@ def s3_server(tmp_path: Path) -> Iterator[tuple[Service, dict[str, str]]]:
     service.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def docker_settings(docker_host: str, runtime_image: str) -> dict[str, str]:
     """Worker settings for the tests' own engine: every image name stands for the local image."""
     return {
