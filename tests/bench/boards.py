@@ -6,15 +6,14 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from alembic import command
-from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, text
+from sqlalchemy import Engine, event, text
 
 from app import Parts, create_app
 from app.cli.serve import alembic_config
@@ -65,42 +64,40 @@ def _measure(database_url: str) -> dict[str, Figures]:
         boards = [seed(rows) for rows in ROWS]
         with db.engine.begin() as connection:
             connection.execute(text("ANALYZE"))  # as the server's own housekeeping would
-        for board in boards:
-            with _counted() as statements:
-                asked = _Asked(app, board, statements)
-                for name, found in asked.figures().items():
-                    figures[name][str(board.rows)] = found
+        readers = [[browser(app, None), browser(app, one.in_the_middle)] for one in boards]
+        engine = db.engine
         db.session.remove()
-        db.engine.dispose()
+    # Outside of any context, so that each request has one of its own.
+    for board, of_board in zip(boards, readers, strict=True):
+        with _counted(engine) as statements:
+            for name, found in _Asked(board, of_board, statements).figures().items():
+                figures[name][str(board.rows)] = found
+    engine.dispose()
     return figures
 
 
 @contextmanager
-def _counted() -> Iterator[list[str]]:
+def _counted(engine: Engine) -> Iterator[list[str]]:
     """Collect every statement that is sent to the database."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
         statements.append(statement)
 
-    event.listen(db.engine, "before_cursor_execute", note)
+    event.listen(engine, "before_cursor_execute", note)
     try:
         yield statements
     finally:
-        event.remove(db.engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", note)
 
 
 @dataclass
 class _Asked:
     """One board, asked for by a visitor and by somebody who stands in its middle."""
 
-    app: Flask
     board: Seeded
+    readers: Sequence[FlaskClient]
     statements: list[str]
-    viewers: Sequence[FlaskClient] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.viewers = [browser(self.app, None), browser(self.app, self.board.in_the_middle)]
 
     def figures(self) -> Figures:
         url = f"/phases/{self.board.phase_id}/leaderboard"
@@ -113,14 +110,14 @@ class _Asked:
         }
 
     def _timed(self, urls: Sequence[str], tries: int) -> dict[str, float]:
-        """Ask for each URL as each viewer; the most statements, and percentiles of all times."""
+        """Ask for each URL as each reader; the most statements, and percentiles of all times."""
         counts, times = set[int](), list[float]()
         for url in urls:
-            for viewer in self.viewers:
+            for reader in self.readers:
                 for number in range(-_WARM_UP, tries):
                     self.statements.clear()
                     began = time.perf_counter()
-                    answer = viewer.get(url)
+                    answer = reader.get(url)
                     seconds = time.perf_counter() - began
                     assert answer.status_code == 200, (url, answer.status)
                     if number >= 0:

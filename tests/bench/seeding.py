@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 
 from app.accounts.models import User
 from app.competitions.drafts import SubmissionRule
-from app.competitions.models import BoardColumn, Phase
+from app.competitions.models import BoardColumn, Phase, PhaseTask
 from app.leaderboards import services as leaderboards
 from app.leaderboards.models import Entry
 from app.platform.db import Base, db, unit_of_work
@@ -68,9 +68,10 @@ def seed(rows: int) -> Seeded:
 
 def _fill(phase: Phase, people: list[int]) -> None:
     queue_id = make_queue(is_default=False).id
-    link = phase.phase_tasks[0]
     revision = db.session.scalars(
-        select(TaskRevision).where(TaskRevision.task_id == link.task_id)
+        select(TaskRevision)
+        .join(PhaseTask, PhaseTask.task_id == TaskRevision.task_id)
+        .where(PhaseTask.phase_id == phase.id)
     ).one()
     columns = list(db.session.scalars(_column_ids(phase)))
     chance = random.Random(len(people))
@@ -89,7 +90,7 @@ def _fill(phase: Phase, people: list[int]) -> None:
             "state": State.FINISHED, "created_at": at, "ended_at": at,
         })  # fmt: skip
         rows[Run].append({
-            "id": run, "submission_id": submission, "task_id": link.task_id, "attempt": 1,
+            "id": run, "submission_id": submission, "task_id": revision.task_id, "attempt": 1,
             "task_revision_id": revision.id, "queue_id": queue_id, "state": State.FINISHED,
             "queued_at": at, "ended_at": at,
         })  # fmt: skip
