@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import Engine, text
 
 from app import Parts, create_app
 from app.platform.db import Base, db
@@ -38,14 +42,55 @@ def make_settings(**overrides: object) -> Settings:
 
 @pytest.fixture(scope="session")
 def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database file with every table, copied for each test."""
+    """An empty SQLite file with every table, copied for each test."""
     path = tmp_path_factory.mktemp("database") / "empty.db"
-    app = create_app(make_settings(database_url=f"sqlite:///{path}"), _parts())
+    _make_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_database() -> Iterator[str]:
+    """A PostgreSQL database with every table, for a second round of the app's tests.
+
+    It is there when PLUMBLINE_TEST_APP_POSTGRES names a server; else the text is empty.
+    """
+    server = os.environ.get("PLUMBLINE_TEST_APP_POSTGRES", "")
+    if not server:
+        yield ""
+        return
+    name = f"app_{secrets.token_hex(6)}"
+    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+        url = server.rpartition("/")[0] + f"/{name}"
+        _make_tables(url)
+        yield url
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _make_tables(url: str) -> None:
+    app = create_app(make_settings(database_url=url), _parts())
     with app.app_context():
         Base.metadata.create_all(db.engine)
         db.session.remove()
         db.engine.dispose()
-    return path
+
+
+@pytest.fixture
+def database_url(template_database: Path, postgres_database: str, tmp_path: Path) -> str:
+    """An empty database of one test's own."""
+    if postgres_database:
+        return postgres_database
+    path = tmp_path / "test.db"
+    path.write_bytes(template_database.read_bytes())
+    return f"sqlite:///{path}"
+
+
+def _empty(engine: Engine) -> None:
+    """Empty every table of the shared PostgreSQL database, and start its sequences anew."""
+    if engine.dialect.name == "postgresql":
+        names = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+        with engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
 
 
 @pytest.fixture(scope="session")
@@ -60,15 +105,12 @@ def _parts() -> Parts:
 
 @pytest.fixture
 def app(
-    template_database: Path,
+    database_url: str,
     compiled_templates: FileSystemBytecodeCache,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Flask]:
     """An app on a database of its own, without rate limits, with an app context pushed."""
-    path = tmp_path / "test.db"
-    path.write_bytes(template_database.read_bytes())
-    app = create_app(make_settings(database_url=f"sqlite:///{path}"), _parts())
+    app = create_app(make_settings(database_url=database_url), _parts())
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     app.jinja_env.bytecode_cache = compiled_templates
     monkeypatch.setattr(limiter, "enabled", False)
@@ -76,16 +118,12 @@ def app(
     with app.app_context():
         yield app
         db.session.remove()
+        _empty(db.engine)
         db.engine.dispose()
 
 
 def _forget_who_asked() -> None:
     # The pushed app context is shared by all requests of a test; each is from somebody else.
-    g.pop("_login_user", None)
-
-
-def _forget_person() -> None:
-    """The pushed context outlives a request; who was logged in must not."""
     g.pop("_login_user", None)
 
 

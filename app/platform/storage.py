@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import urllib3
 from flask import current_app
 from minio import Minio
-from minio.commonconfig import CopySource
 from minio.error import MinioException, S3Error
 
 from app.errors import NotFound, Unavailable
@@ -44,9 +43,6 @@ class Store(Protocol):
 
     def size(self, ref: ObjectRef) -> int | None:
         """Return the size in bytes, None when there is no such object."""
-
-    def copy(self, source: ObjectRef, target: ObjectRef) -> None:
-        """Copy within the store."""
 
     def delete(self, ref: ObjectRef) -> None:
         """Remove; a missing object is fine."""
@@ -104,13 +100,6 @@ class S3Store:
                 if error.code in ("NoSuchKey", "NoSuchObject", "NotFound"):
                     return None
                 raise
-
-    def copy(self, source: ObjectRef, target: ObjectRef) -> None:
-        """See :class:`Store`."""
-        with _reachable():
-            self._inside.copy_object(
-                target.bucket, target.key, CopySource(source.bucket, source.key)
-            )
 
     def delete(self, ref: ObjectRef) -> None:
         """See :class:`Store`."""

@@ -31,11 +31,6 @@ class FakeStore:
         found = self.objects.get(ref)
         return None if found is None else len(found)
 
-    def copy(self, source: ObjectRef, target: ObjectRef) -> None:
-        if source not in self.objects:
-            raise NotFound("The file is no longer stored.")
-        self.objects[target] = self.objects[source]
-
     def delete(self, ref: ObjectRef) -> None:
         self.objects.pop(ref, None)
 

@@ -18,6 +18,12 @@ from tests.setup.machine import Machine
 _PYTHON = str(ROOT / ".venv" / "bin" / "python")
 _SLOW = "services or chaos or browser"
 _CHECKED = ("app", "worker", "client", "launcher", "tests", "wsgi.py")
+_APP_TESTS = tuple(
+    f"tests/{name}"
+    for name in ("accounts", "api", "bundles", "competitions", "home", "leaderboards", "resources",
+                 "submissions")
+)  # fmt: skip
+"""The tests whose meaning depends on the database."""
 _NOTHING_COLLECTED = 5
 
 
@@ -71,10 +77,12 @@ def _whole(machine: Machine) -> int:
         problems += ["The quick tests failed."] if code else []
     finally:
         preparing.join()
+    code, again = _on_postgres(machine)
+    problems += ["The quick tests failed on PostgreSQL."] if code else []
     code, slow = _pytest(machine, "slow", "-m", _SLOW)
     problems += ["The slow tests failed."] if code else []
     _say_absent(machine)
-    total = {key: quick[key] + slow[key] for key in quick}
+    total = {key: quick[key] + again[key] + slow[key] for key in quick}
     if not total["passed"]:
         problems.append("No test ran.")
     for problem in problems:
@@ -83,6 +91,17 @@ def _whole(machine: Machine) -> int:
     failed = total["failed"] or len(problems)
     print(f"{total['passed']} passed, {failed} failed, {total['skipped']} skipped")
     return 1 if problems else 0
+
+
+def _on_postgres(machine: Machine) -> tuple[int, dict[str, int]]:
+    """Run the app's own quick tests once more, on the database of production."""
+    server = machine.environ.get("PLUMBLINE_TEST_POSTGRES_URL", "")
+    if not server:  # the closing lines say why; tests that need it are skipped there, too
+        return 0, {"passed": 0, "failed": 0, "skipped": 0}
+    return _pytest(
+        machine, "postgres", "-n", "2", "-m", f"not ({_SLOW})", *_APP_TESTS,
+        extra={"PLUMBLINE_TEST_APP_POSTGRES": server},
+    )  # fmt: skip
 
 
 def _prepare(machine: Machine, problems: list[str]) -> None:
@@ -102,13 +121,15 @@ def _lint() -> list[str]:
     return [f"{name} found problems." for name, command in checks.items() if _run(*command)]
 
 
-def _pytest(machine: Machine, name: str, *arguments: str) -> tuple[int, dict[str, int]]:
+def _pytest(
+    machine: Machine, name: str, *arguments: str, extra: dict[str, str] | None = None
+) -> tuple[int, dict[str, int]]:
     """Run one tier; return its exit code and how many tests passed, failed and were skipped."""
     tally = machine.home.path / f"tally-{name}.json"
     tally.unlink(missing_ok=True)
     code = _run(
         "-m", "pytest", *arguments,
-        extra={**machine.environ, "PLUMBLINE_TEST_TALLY": str(tally)},
+        extra={**machine.environ, **(extra or {}), "PLUMBLINE_TEST_TALLY": str(tally)},
     )  # fmt: skip
     counts: dict[str, int] = {"passed": 0, "failed": 0, "skipped": 0}
     if tally.exists():
