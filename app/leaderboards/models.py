@@ -21,7 +21,15 @@ class Entry(Base):
     __tablename__ = "board_entries"
     __table_args__ = (
         Index("ix_board_entries_standing", "phase_id", "sort_key", "submitted_at", "submission_id"),
-        Index("ix_board_entries_owner", "phase_id", "owner_id"),
+        # In the same order within an owner, so that one's best entry is found without a search.
+        Index(
+            "ix_board_entries_owner",
+            "phase_id",
+            "owner_id",
+            "sort_key",
+            "submitted_at",
+            "submission_id",
+        ),
     )
 
     submission_id: Mapped[int] = mapped_column(

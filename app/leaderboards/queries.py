@@ -226,7 +226,8 @@ def _pinned(about: Definition, viewer: Viewer, size: int) -> Pinned | None:
     place = tuple_(*(literal(value, key.type) for value, key in zip(best, _ORDER, strict=True)))
     before = select(func.count()).where(Entry.phase_id == phase_id, tuple_(*_ORDER) < place)
     offset = db.session.scalar(before) or 0
-    (standing,) = _standings(about, viewer, own, offset)
+    only = _ids(phase_id).where(Entry.submission_id == best.submission_id)
+    (standing,) = _standings(about, viewer, only, offset)
     return Pinned(standing, page=offset // size + 1)
 
 
