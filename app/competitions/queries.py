@@ -48,6 +48,8 @@ class FrameRow:
     can_manage: bool
     can_register: bool
     can_submit: bool
+    trusted_only: bool
+    """Whether a machine of its queue runs programs without containers."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ def frame(competition: Competition, viewer: Viewer, now: datetime) -> FrameRow:
         can_manage=policy.can(viewer, Act.COMPETITION_EDIT, competition),
         can_register=not membership and policy.can(viewer, Act.COMPETITION_REGISTER, competition),
         can_submit=policy.can(viewer, Act.SUBMISSION_CREATE, competition),
+        trusted_only=queues.trusted_only(competition.queue_id, now),
     )
 
 

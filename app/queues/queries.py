@@ -28,13 +28,19 @@ def machines_of(queue_id: int) -> Sequence[Machine]:
     ).all()
 
 
-def trusted_only(queue_id: int, now: datetime) -> bool:
-    """Return whether a machine that runs programs without a real sandbox serves this queue."""
+def trusted_only(queue_id: int | None, now: datetime) -> bool:
+    """Return whether a machine that runs programs without containers serves this queue.
+
+    Args:
+        queue_id: None means the default queue.
+    """
     statement = select(Machine.id).where(
-        Machine.queue_id == queue_id,
-        Machine.trusted_only,
-        Machine.last_seen_at > now - ONLINE_FOR,
+        Machine.trusted_only, Machine.last_seen_at > now - ONLINE_FOR
     )
+    if queue_id is None:
+        statement = statement.join(ComputeQueue).where(ComputeQueue.is_default)
+    else:
+        statement = statement.where(Machine.queue_id == queue_id)
     return db.session.scalars(statement.limit(1)).first() is not None
 
 

@@ -60,8 +60,6 @@ class StatusRow:
     """How many runs of its queue were there earlier; only while it waits."""
     machines: int
     """How many machines of its queue are online."""
-    trusted_only: bool
-    """Whether a machine of its queue runs programs without a real sandbox."""
 
     @property
     def version(self) -> str:
@@ -71,7 +69,7 @@ class StatusRow:
             self.submission.reason,
             self.submission.on_board,
         ]
-        seen += [self.waiting_before, self.machines, self.trusted_only]
+        seen += [self.waiting_before, self.machines]
         for row in self.runs:
             seen += [row.run.reason, row.run.notes, row.steps, row.scores, sorted(row.outputs)]
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
@@ -125,7 +123,6 @@ def status(submission: Submission, viewer: Viewer, *, now: datetime) -> StatusRo
         is_organizer=is_organizer,
         waiting_before=_waiting_before(submission) if waits else 0,
         machines=queues.online_machines(now).get(queue_id, 0),
-        trusted_only=not is_terminal and queues.trusted_only(queue_id, now),
     )
 
 

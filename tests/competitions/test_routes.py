@@ -12,11 +12,20 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from app.competitions import routes
-from app.competitions.models import Membership, Participant
+from app.competitions.models import Competition, Membership, Participant
 from app.platform.db import db, unit_of_work
+from app.queues.models import Machine
 from app.resources.models import TaskRevision
 from tests.actors import HTMX, Cast, browser, make_cast
-from tests.factories import NOW, make_competition, make_file, make_page, make_phase
+from tests.factories import (
+    NOW,
+    make_competition,
+    make_file,
+    make_page,
+    make_phase,
+    make_queue,
+    save,
+)
 
 PARTS = ["organizer", "participant", "pending", "denied", "stranger", "staff", "visitor"]
 ORGANIZERS = {"organizer", "staff"}
@@ -382,3 +391,30 @@ def test_manage_page_says_what_keeps_people_from_submitting(app: Flask) -> None:
 def test_pages_of_unknown_benchmarks_are_not_found(client: FlaskClient) -> None:
     for path in ("", "/phases", "/data", "/terms"):
         assert client.get(f"/benchmarks/999{path}").status_code == 404
+
+
+def test_every_page_says_what_was_granted_and_that_the_machine_has_no_containers(
+    app: Flask,
+) -> None:
+    cast = make_cast()
+    queue = make_queue()
+    machine = Machine(
+        queue_id=queue.id, name="gpu1", token_hash="x", trusted_only=True, created_at=NOW,
+        last_seen_at=NOW,
+    )  # fmt: skip
+    save(machine)
+    pages = ["", "/phases", "/data"]
+    urls = [f"/benchmarks/{cast.competition.id}{page}" for page in pages]
+    for url in urls:
+        text = browser(app, cast.pavel).get(url).text
+        assert "For trusted code only" in text
+        assert "Containers reach the network" not in text
+    with unit_of_work():
+        found = db.session.get_one(Competition, cast.competition.id)
+        found.grants_network, found.granted_memory_mib = True, 9000
+        db.session.get_one(Machine, machine.id).trusted_only = False
+    for url in urls:
+        text = browser(app, cast.pavel).get(url).text
+        assert "For trusted code only" not in text
+        assert "Containers reach the network" in text
+        assert "9000 MiB" in text
