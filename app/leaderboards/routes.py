@@ -53,6 +53,8 @@ def board(phase_id: int) -> Response:
     phase = competitions.get_phase(phase_id, viewer)
     around = _framed(phase.competition, viewer)
     if phase.leaderboard is None or not policy.can(viewer, Act.BOARD_VIEW, phase):
+        if is_fragment():  # a poll whose board was hidden meanwhile
+            return done(url_for(".board", phase_id=phase_id))
         status = 200 if phase.leaderboard is None else 403
         return page("leaderboards/none.html", status=status, phase_of_board=phase, **around)
     row = queries.board(phase, viewer, page_number(request.args.get("page")))
