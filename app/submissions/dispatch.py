@@ -42,10 +42,28 @@ def ring() -> None:
 def dispatch(*, now: datetime) -> int:
     """Send to each queue as many runs as it has free machines, plus one; returns how many."""
     with unit_of_work():
-        messages = [m for queue, room in _room(now) for m in _release(queue, room, now)]
+        rooms = [(queue.id, queue.qid, room) for queue, room in _room(now) if room > 0]
+    # Asked outside of any transaction: a Redis that is away answers late, and costs no attempt.
+    open_queues = {queue_id: room for queue_id, qid, room in rooms if _answers(qid)}
+    if not open_queues:
+        return 0
+    with unit_of_work():
+        messages = []
+        for queue_id, room in open_queues.items():
+            queue = db.session.get_one(ComputeQueue, queue_id)
+            messages += _release(queue, room, now)
     for message in messages:
         _send(message, now)
     return len(messages)
+
+
+def _answers(qid: str) -> bool:
+    try:
+        queueing.carrier().depth(qid)
+    except Unavailable:
+        event(log, "queue.away", qid=qid, level=logging.WARNING)
+        return False
+    return True
 
 
 def _room(now: datetime) -> list[tuple[ComputeQueue, int]]:
@@ -151,7 +169,8 @@ def _send(message: _Message, now: datetime) -> None:
         event(log, "run.not_sent", run_id=spec.run_id, level=logging.WARNING)
         with unit_of_work():
             run = db.session.get_one(Run, spec.run_id)
-            outcome.hand_back(run, spec.attempt, "The queue did not answer.", now=now)
+            # Not rung: the next round tries again, not this one for ever.
+            outcome.hand_back(run, spec.attempt, "The queue did not answer.", now=now, ring=False)
 
 
 def sweep(*, now: datetime) -> int:

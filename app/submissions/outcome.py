@@ -56,11 +56,18 @@ def end(
     settle(run.submission_id, now=now)
 
 
-def hand_back(run: Run, attempt_number: int, why: str, *, now: datetime) -> None:
-    """Queue a run again without counting the attempt: it was nobody's failure."""
+def hand_back(
+    run: Run, attempt_number: int, why: str, *, now: datetime, ring: bool = True
+) -> None:  # fmt: skip
+    """Queue a run again without counting the attempt: it was nobody's failure.
+
+    Args:
+        ring: send it at once; otherwise the next round of the dispatcher does.
+    """
     if run.attempt == attempt_number and move(run, State.QUEUED):
         _close(run, why, now, failure=False)
-        _ring()
+        if ring:
+            _ring()
         refresh_state(run.submission_id)
 
 

@@ -68,6 +68,24 @@ def test_redis_away_leaves_the_run_waiting_and_loses_nothing(
     assert len(carrier.runs) == 1
 
 
+def test_redis_away_costs_no_attempt(one_task: Phase, pavel: User, carrier: FakeCarrier) -> None:
+    carrier.down = True
+    submit(one_task, "pavel")
+    dispatch.dispatch(now=NOW)
+    assert db.session.scalars(select(Run.attempt)).one() == 0
+
+
+def test_redis_that_goes_away_while_sending_costs_one_attempt_a_round(
+    one_task: Phase, pavel: User, carrier: FakeCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(one_task, "pavel")
+    carrier.down = True
+    monkeypatch.setattr(carrier, "depth", lambda _queue: 0)
+    dispatch.dispatch(now=NOW)
+    run = db.session.scalars(select(Run)).one()
+    assert (run.state, run.attempt) == (State.QUEUED, 1)
+
+
 def test_message_that_redis_forgot_is_sent_again_with_another_token(
     one_task: Phase, pavel: User, carrier: FakeCarrier
 ) -> None:
