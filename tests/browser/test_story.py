@@ -34,10 +34,15 @@ _WATCH = """() => {
 }"""
 
 
-@pytest.fixture(params=["docker", "process"])
-def engine_stack(request: pytest.FixtureRequest) -> RunningStack:
-    name = "docker_stack" if request.param == "docker" else "stack"
-    found: RunningStack = request.getfixturevalue(name)
+@pytest.fixture(params=["docker", "bubblewrap"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """What runs the programs."""
+    return str(request.param)
+
+
+@pytest.fixture
+def engine_stack(engine: str, request: pytest.FixtureRequest) -> RunningStack:
+    found: RunningStack = request.getfixturevalue("docker_stack" if engine == "docker" else "stack")
     return found
 
 
@@ -112,7 +117,7 @@ def _submitted(participant: Person, file: Path) -> None:
 
 
 def test_three_people_bring_a_benchmark_from_a_bundle_to_its_board(
-    engine_stack: RunningStack, demo: Path, people: People
+    engine: str, engine_stack: RunningStack, demo: Path, people: People
 ) -> None:
     # The organizer brings it.
     organizer = people(engine_stack)
@@ -140,6 +145,10 @@ def test_three_people_bring_a_benchmark_from_a_bundle_to_its_board(
     assert seen[-1]["log"] > seen[0]["log"], seen
     expect(participant.page.locator("[data-log-text]")).to_contain_text("Trained on 284 cases")
     expect(participant.page.locator(".scores").first).to_contain_text("AUROC")
+    assert participant.page.get_by_text("for trusted code only").count() == (engine != "docker")
+    participant.page.reload()
+    participant.page.get_by_text("Provenance").click()
+    expect(participant.page.locator(".fold__body dl").first).to_contain_text(engine)
     participant.page.get_by_role("link", name="Detailed results").first.click()
     frame = participant.page.locator("iframe")
     expect(frame).to_have_attribute("sandbox", "allow-scripts")
@@ -158,6 +167,7 @@ def test_three_people_bring_a_benchmark_from_a_bundle_to_its_board(
     board = visitor.page.get_by_role("table")
     expect(board.get_by_role("rowheader", name="paolo")).to_be_visible()
     expect(board).to_contain_text("AUROC")
-    visitor.page.get_by_role("link", name="All rows as JSON").first.click()
-    rows = json.loads(visitor.page.locator("body").inner_text())
-    assert "paolo" in json.dumps(rows)
+    address = visitor.page.get_by_role("link", name="All rows as JSON").first.get_attribute("href")
+    answer = visitor.page.request.get(address or "")
+    assert answer.ok
+    assert "paolo" in json.dumps(answer.json())
