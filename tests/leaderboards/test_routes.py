@@ -367,17 +367,10 @@ def test_detailed_results_are_linked_where_the_benchmark_shows_them(
     tell(mine)
     run = db.session.scalars(select(Run).where(Run.submission_id == mine.id)).first()
     assert run is not None
-    save(
-        RunOutput(
-            run_id=run.id, kind="detailed_results", attempt=1, bucket="runs", object_key="x",
-            size_bytes=1,
-        ),
-        RunOutput(
-            run_id=run.id, kind="scoring_output", attempt=1, bucket="runs", object_key="y",
-            size_bytes=1,
-        ),
-    )  # fmt: skip
     url = f"/runs/{run.id}/detailed-results"
+    save(_output(run, "scoring_output"))
+    assert url not in read(client, phase)
+    save(_output(run, "detailed_results"))
     assert read(client, phase).count(f'href="{url}"') == 1
     assert read(client, phase, "?tasks=hidden").count(f'href="{url}"') == 1
     assert read_json(client, phase)["rows"][0]["detailed_results"] == {str(run.task_id): url}
@@ -385,6 +378,12 @@ def test_detailed_results_are_linked_where_the_benchmark_shows_them(
         db.session.execute(update(Competition).values(show_detailed_results_in_leaderboard=False))
     assert url not in read(client, phase)
     assert read_json(client, phase)["rows"][0]["detailed_results"] == {}
+
+
+def _output(run: Run, kind: str) -> RunOutput:
+    return RunOutput(
+        run_id=run.id, kind=kind, attempt=1, bucket="runs", object_key=kind, size_bytes=1
+    )
 
 
 def test_fact_sheet_answers_stand_beside_scores_where_the_organizer_wants_them(
