@@ -93,8 +93,13 @@ def when(moment: datetime, *, now: datetime, zone: tzinfo = UTC, show: Show = "b
         show: "both" is "in 3 days (12 Dec, 23:59 UTC)"; the other two are its halves.
     """
     exact = _utc(moment)
-    near, date = relative(moment, now=now), absolute(moment, now=now, zone=zone)
-    text = {"both": f"{near} ({date})", "relative": near, "absolute": date}[show]
+    parts = []  # a page may show hundreds of times: only what is shown is worked out
+    if show != "absolute":
+        parts.append(relative(moment, now=now))
+    if show != "relative":
+        date = absolute(moment, now=now, zone=zone)
+        parts.append(f"({date})" if parts else date)
+    text = " ".join(parts)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         exact.strftime("%Y-%m-%dT%H:%M:%SZ"), exact.strftime("UTC %Y-%m-%d %H:%M:%S"), text
     )
