@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.home import ROOT, Home
-from launcher.redis_servers import find_redis, password_rules, queue_rules, redis_service
+from launcher.redis_servers import (
+    RedisProgram,
+    find_redis,
+    password_rules,
+    queue_rules,
+    redis_service,
+)
 from launcher.services import HOST, Service, free_port, object_service
 
 _REDIS_PORT, _RUNS_PORT, _S3_PORT = 28010, 28011, 28012
@@ -39,27 +45,9 @@ def data_servers(home: Home, secrets: dict[str, str], *, origin: str) -> DataSer
     """
     program = find_redis()
     redis_port, runs_port, s3_port = map(free_port, (_REDIS_PORT, _RUNS_PORT, _S3_PORT))
-    queue, app_pw, worker_pw = (
-        secrets[name] for name in ("QUEUE_ID", "RUNS_APP_PASSWORD", "RUNS_WORKER_PASSWORD")
+    rules, app_url, worker_url, notice = _runs_access(
+        program, home, secrets, f"{HOST}:{runs_port}/0"
     )
-    runs_at = f"{HOST}:{runs_port}/0"
-    if program.has_selectors:
-        rules = queue_rules(
-            program, home.path / "redis-runs",
-            app_password=app_pw, queue_id=queue, worker_password=worker_pw,
-        )  # fmt: skip
-        app_url, worker_url = (
-            f"redis://app:{app_pw}@{runs_at}",
-            f"redis://{queue}:{worker_pw}@{runs_at}",
-        )
-        notice = ""
-    else:
-        rules = password_rules(app_pw)
-        app_url = worker_url = f"redis://:{app_pw}@{runs_at}"
-        notice = (
-            f"Redis {'.'.join(map(str, program.version))} has no rules per queue: this stack serves "
-            "only its own worker, on this machine. Install Redis 7 for other machines."
-        )
     return DataServers(
         redis_service(
             program, "Redis", home.path / "redis", redis_port,
@@ -84,6 +72,27 @@ def data_servers(home: Home, secrets: dict[str, str], *, origin: str) -> DataSer
         },
         notice,
     )  # fmt: skip
+
+
+def _runs_access(
+    program: RedisProgram, home: Home, secrets: dict[str, str], place: str
+) -> tuple[list[str], str, str, str]:
+    """Return the rules of the runs Redis, the app's and the worker's URL of it, and a notice."""
+    app_pw = secrets["RUNS_APP_PASSWORD"]
+    if program.has_selectors:
+        queue, worker_pw = secrets["QUEUE_ID"], secrets["RUNS_WORKER_PASSWORD"]
+        rules = queue_rules(
+            program, home.path / "redis-runs",
+            app_password=app_pw, queue_id=queue, worker_password=worker_pw,
+        )  # fmt: skip
+        return rules, f"redis://app:{app_pw}@{place}", f"redis://{queue}:{worker_pw}@{place}", ""
+    version = ".".join(map(str, program.version))
+    notice = (
+        f"Redis {version} has no rules per queue: this stack serves only its own worker, on this "
+        "machine. Install Redis 7 for other machines."
+    )
+    url = f"redis://:{app_pw}@{place}"
+    return password_rules(app_pw), url, url, notice
 
 
 def app_environ(home: Home, secrets: dict[str, str], address: str) -> dict[str, str]:
