@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from app import policy
 from app.competitions import lifecycle
@@ -14,7 +15,7 @@ from app.platform.db import after_commit, db
 from app.policy import Act, Viewer
 from app.queues import services as queues
 from app.queues.models import ComputeQueue
-from app.resources.models import FileKind, StoredFile
+from app.resources.models import FileKind, StoredFile, TaskRevision
 from app.submissions import dispatch, factsheet, outcome, quota, runs
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.models import TERMINAL, State, Submission
@@ -43,10 +44,24 @@ def submit(actor: Viewer, phase: Phase, draft: SubmissionDraft, *, now: datetime
     revisions = runs.current_revisions([link.task_id for link in phase.phase_tasks])
     if not revisions:
         raise Refused(f"The phase {phase.name!r} has no task yet. Ask the organizer.")
-    counted_on = quota.take(phase, actor.user_id, now)
+    try:
+        with db.session.begin_nested():
+            return _accept(actor.user_id, phase, draft, file, answers, revisions, now)
+    except (IntegrityError, Refused):
+        # The same act a moment ago, from a second click: it has the key, and perhaps the last try.
+        if existing := _sent_before(actor.user_id, draft.idempotency_key):
+            return existing
+        raise
+
+
+def _accept(
+    owner_id: int, phase: Phase, draft: SubmissionDraft, file: StoredFile,
+    answers: dict[str, object], revisions: dict[int, TaskRevision], now: datetime,
+) -> Submission:  # fmt: skip
+    counted_on = quota.take(phase, owner_id, now)
     held = not phase.competition.auto_run_submissions
     submission = Submission(
-        id=runs.draw_number(), phase_id=phase.id, owner_id=actor.user_id, file_id=file.id,
+        id=runs.draw_number(), phase_id=phase.id, owner_id=owner_id, file_id=file.id,
         state=State.HELD if held else State.QUEUED, fact_sheet_answers=answers,
         idempotency_key=draft.idempotency_key, counted_on=counted_on, created_at=now,
     )  # fmt: skip
