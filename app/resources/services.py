@@ -81,14 +81,13 @@ def complete_upload(actor: Viewer, file: StoredFile, *, now: datetime) -> Stored
     release()
     size = store().size(sent)
     if size is None:
-        file = db.session.get_one(StoredFile, file_id, populate_existing=True)
-        if file.is_complete:  # a second click, after the first one was done
-            return file
-        raise Refused("The file has not arrived. Send it again.")
+        return _done_before(file_id)
     kept = new_place(kind)
     try:
         _check_size(size)
         size, sha256 = _take_over(sent, kept, kind)
+    except NotFound:
+        return _done_before(file_id)
     except (Invalid, TooLarge):
         forget([sent])
         raise
@@ -100,6 +99,14 @@ def complete_upload(actor: Viewer, file: StoredFile, *, now: datetime) -> Stored
     file.is_complete, file.created_at, file.upload_key = True, now, ""
     after_commit(partial(forget, [sent]))
     db.session.flush()
+    return file
+
+
+def _done_before(file_id: int) -> StoredFile:
+    """Return an upload whose object is gone, because the first of two clicks has taken it."""
+    file = db.session.get_one(StoredFile, file_id, populate_existing=True)
+    if not file.is_complete:
+        raise Refused("The file has not arrived. Send it again.")
     return file
 
 

@@ -154,6 +154,22 @@ def test_completion_that_comes_too_late_finds_the_file(
     assert completed(actor, file).is_complete
 
 
+def test_completion_whose_object_is_taken_away_while_it_begins_finds_the_file(
+    actor: Viewer, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = started(actor)
+    sent(store, file, a_zip())
+    read = store.open
+
+    def slow(source: ObjectRef) -> Any:
+        monkeypatch.setattr(store, "open", read)
+        completed(actor, db.session.scalars(select(StoredFile)).one())
+        return read(source)
+
+    monkeypatch.setattr(store, "open", slow)
+    assert completed(actor, file).is_complete
+
+
 def test_upload_that_never_came_is_refused(actor: Viewer) -> None:
     with pytest.raises(Refused, match="not arrived"):
         completed(actor, started(actor))
