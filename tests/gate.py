@@ -19,8 +19,11 @@ class Passing:
 
     method: str
     path: str
-    headers: dict[str, str]
+    asked: dict[str, str]
+    """Headers of the request."""
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    """Headers of the answer."""
     status: int = 0
     """Of the answer; 0 before it."""
     answer: bytes = b""
@@ -121,13 +124,12 @@ class Gate:
             return False
         try:
             for _ in range(passing.copies):
-                headers = self._ask(passing)
+                passing.headers = self._ask(passing)
         except (OSError, http.client.HTTPException):
             return False
         for rule, deed in list(self._after):
             if rule(passing):
                 deed(passing)
-        passing.headers = headers
         return not passing.is_dropped
 
     def _ask(self, passing: Passing) -> dict[str, str]:
@@ -136,7 +138,7 @@ class Gate:
             connection.putrequest(
                 passing.method, passing.path, skip_host=True, skip_accept_encoding=True
             )
-            for name, value in passing.headers.items():
+            for name, value in passing.asked.items():
                 connection.putheader(name, value)
             connection.endheaders(passing.body)
             reply = connection.getresponse()

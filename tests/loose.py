@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from docker import DockerClient
+
 from launcher.companion import answers
 from launcher.environment import app_environ, child_environ, python_module, worker_environ
 from launcher.home import ROOT, Home
@@ -76,13 +78,28 @@ class Part:
         assert self._process is not None
         self._process.wait(_PATIENCE_S)
 
+    @property
+    def log(self) -> str:
+        """What it has printed."""
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
     def freeze(self) -> None:
-        """Stop it from doing anything, as a machine that hangs."""
-        os.kill(self.pid, signal.SIGSTOP)
+        """Stop it and its children from doing anything, as a machine that hangs."""
+        for pid in self.family():
+            os.kill(pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen process go on."""
-        os.kill(self.pid, signal.SIGCONT)
+        """Let a frozen process and its children go on."""
+        for pid in self.family():
+            os.kill(pid, signal.SIGCONT)
+
+    def family(self) -> list[int]:
+        """Return its process id and those of its descendants, parents first."""
+        found = [self.pid] if self.is_running else []
+        for pid in found:
+            for path in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += map(int, path.read_text().split())
+        return found
 
 
 class LooseStack:
@@ -124,7 +141,7 @@ class LooseStack:
         self.jobs = Part("jobs", python_module("flask", "jobs"), full, self._log("jobs"))
         self.cron = Part("cron", python_module("flask", "cron"), full, self._log("cron"))
         self.worker = Part("worker", python_module("worker"), full, self._log("worker"))
-        self.second_worker = Part("worker2", python_module("worker"), full, self._log("worker2"))
+        self._more: list[Part] = []
         self._full = full
         self._running = ExitStack()
 
@@ -207,7 +224,8 @@ class LooseStack:
 
     def close(self) -> None:
         """End everything."""
-        for part in (self.worker, self.second_worker, self.cron, self.jobs, self.web):
+        self.send_home()
+        for part in (self.worker, self.cron, self.jobs, self.web):
             part.kill()
         self._running.close()
         for server in (self.s3, self.runs, self.redis):
@@ -222,8 +240,23 @@ class LooseStack:
                 server.start()
                 server.wait_ready()
         for part in (self.web, self.jobs, self.cron, self.worker):
+            part.thaw()
             part.start()
         self.wait_for_web()
+
+    def another_worker(self, folder: Path | None = None) -> Part:
+        """Start one more worker of the same machine, in a folder of its own if it is given one."""
+        home = {"PLUMBLINE_WORKER_HOME": str(folder)} if folder else {}
+        name = f"worker{len(self._more) + 2}"
+        part = Part(name, python_module("worker"), self._full | home, self._log(name))
+        self._more.append(part)
+        part.start()
+        return part
+
+    def send_home(self) -> None:
+        """End all workers but the first."""
+        for part in self._more:
+            part.kill()
 
     def wait_for_web(self) -> None:
         """Return once the site answers."""
@@ -245,13 +278,12 @@ class LooseStack:
         """Return everything that every process has printed."""
         return "\n".join(path.read_text(errors="replace") for path in self.home.logs.iterdir())
 
-    def worker_log(self) -> str:
-        """Return what the workers have printed."""
-        return "".join(
-            path.read_text(errors="replace")
-            for path in map(self._log, ("worker", "worker2"))
-            if path.exists()
-        )
+
+def containers_of(folder: Path, client: DockerClient) -> list[str]:
+    """Return the containers that workers below a folder have left or still use."""
+    # Not the listing of the high-level client: it looks at each one again, and some are gone then.
+    found = client.api.containers(all=True, filters={"label": "plumbline=run"})
+    return [one["Id"] for one in found if str(folder) in one["Labels"]["plumbline.machine"]]
 
 
 def eventually(what: str, seconds: float = _PATIENCE_S) -> Waiting:

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,15 +65,22 @@ def chromium() -> str:
     return _variable("CHROMIUM", "Chromium")
 
 
-@pytest.fixture
-def postgres_url() -> Iterator[str]:
-    """An empty PostgreSQL database, as an SQLAlchemy URL; dropped afterwards."""
+@contextmanager
+def fresh_database() -> Iterator[str]:
+    """Make an empty PostgreSQL database, as an SQLAlchemy URL; it is dropped afterwards."""
     server = _variable("POSTGRES_URL", "PostgreSQL")
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
         yield server.rpartition("/")[0] + f"/{name}"
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """An empty PostgreSQL database, as an SQLAlchemy URL; dropped afterwards."""
+    with fresh_database() as url:
+        yield url
 
 
 def _own_database(url: str) -> str:

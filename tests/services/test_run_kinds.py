@@ -9,7 +9,7 @@ import pytest
 from docker import DockerClient
 
 from tests.insider import as_json
-from tests.loose import eventually
+from tests.loose import containers_of, eventually
 from tests.services import bundles
 from tests.services.cases import CASES, Case
 from tests.services.conftest import Hall, Halls
@@ -83,7 +83,5 @@ def test_nothing_is_left_of_any_run(hall: Hall, request: pytest.FixtureRequest) 
         if not list(runs.glob("*/*")):
             break
     if hall.engine == "docker":
-        home = str(hall.stack.folder)
         client: DockerClient = request.getfixturevalue("docker_client")
-        left = client.containers.list(all=True, filters={"label": "plumbline=run"})
-        assert not [one.labels for one in left if home in one.labels["plumbline.machine"]]
+        assert containers_of(hall.stack.folder, client) == []
