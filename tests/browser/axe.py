@@ -11,19 +11,11 @@ from launcher.home import ROOT
 _SCRIPT = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 
 
-_SETTLED = """async () => {
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  await Promise.allSettled(document.getAnimations().filter(
-    (one) => one.effect.getComputedTiming().iterations !== Infinity).map((one) => one.finished));
-}"""
-
-
 def findings(page: Page) -> list[str]:
     """Return one line for each element that breaks a rule, best practices included."""
     if not page.evaluate("'axe' in window"):
         # Through the debugger, for the page's own policy forbids scripts from elsewhere.
         page.evaluate(_SCRIPT.read_text(encoding="utf-8") + ";0")
-    page.evaluate(_SETTLED)  # colours that still change would be judged half-way
     found: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{rule['id']}: {' '.join(map(str, node['target']))}: {node['failureSummary']}"

@@ -27,6 +27,8 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PICTURES = ROOT / "var" / "screenshots" if os.environ.get("SCREENSHOTS") else None
 """Where pictures of every page go, if somebody asked for them by SCREENSHOTS=1."""
 
+_MORE_STOPS = 20
+"""Some elements take several: a date has a day, a month and a year."""
 _FOLLOW_FOCUS = """() => {
   const wanted = 'a[href], button, input, select, textarea, summary, [tabindex]';
   const shown = {visibilityProperty: true, opacityProperty: true};
@@ -40,9 +42,7 @@ _FOLLOW_FOCUS = """() => {
   });
   window.reached = new Set();
   window.unmarked = [];
-  window.rounds = 0;
   addEventListener('focusin', ({target}) => {
-    if (reached.has(target)) rounds += 1;
     reached.add(target);
     const {outlineStyle, outlineWidth} = getComputedStyle(target);
     if (outlineStyle === 'none' || parseFloat(outlineWidth) < 1) unmarked.push(target.outerHTML.slice(0, 120));
@@ -94,10 +94,14 @@ def test_page_never_scrolls_sideways_and_is_all_reached_by_keyboard(
         person.page.set_viewport_size(size)
         sideways[size["width"]] = _sideways(person.page)
     assert sideways == {1600: 0, 640: 0, 360: 0}
-    person.page.evaluate(
-        "(document.activeElement.blur(), getSelection().collapse(document.body, 0))"
-    )
-    for _ in range(person.page.evaluate(_FOLLOW_FOCUS) + 2):
+    count = person.page.evaluate(_FOLLOW_FOCUS)
+    # Another field may have the focus from the beginning; the way leads from the first link.
+    person.page.locator(".skip-link").focus()
+    for _ in range(count):
+        person.page.keyboard.press("Tab")
+    for _ in range(_MORE_STOPS):
+        if not person.page.evaluate(_MISSED):
+            break
         person.page.keyboard.press("Tab")
     assert person.page.evaluate(_MISSED) == []
     assert person.page.evaluate("unmarked") == []

@@ -56,7 +56,7 @@ def _bundle_uploaded(organizer: Person, content: bytes) -> None:
     heard: list[str] = []
     organizer.page.locator("header .menu summary").click()
     organizer.page.get_by_role("link", name="Upload a bundle").first.click()
-    expect(organizer.page).to_have_title(re.compile("Upload a bundle"))
+    organizer.page.wait_for_url("**/bundles/new")
     organizer.page.expose_function("heard", lambda text: heard.append(text))
     organizer.page.evaluate(_HEAR)
     organizer.choose("breast-cancer.zip", content)
@@ -145,7 +145,8 @@ def test_three_people_bring_a_benchmark_from_a_bundle_to_its_board(
     assert seen[-1]["log"] > seen[0]["log"], seen
     expect(participant.page.locator("[data-log-text]")).to_contain_text("Trained on 284 cases")
     expect(participant.page.locator(".scores").first).to_contain_text("AUROC")
-    assert participant.page.get_by_text("for trusted code only").count() == (engine != "docker")
+    warnings = participant.page.get_by_text("for trusted code only")
+    assert (warnings.count() > 0) == (engine != "docker")
     participant.page.reload()
     participant.page.get_by_text("Provenance").click()
     expect(participant.page.locator(".fold__body dl").first).to_contain_text(engine)
