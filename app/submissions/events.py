@@ -46,7 +46,9 @@ def receive(
     """
     run, attempt = _load(run_id, token, number)
     if run.state == State.CANCELLED and run.attempt == number:
-        return Answer(cancel=True, accepted_seq=attempt.last_seq)
+        # Whatever it still says is heard and dropped, so that it need not say it again.
+        heard = max([attempt.last_seq, *(event.seq for event in events)])
+        return Answer(cancel=True, accepted_seq=heard)
     if all(event.seq <= attempt.last_seq for event in events) and events:
         return Answer(accepted_seq=attempt.last_seq, claim=_claim_again(run, attempt, events))
     if attempt.ended_at is not None or run.attempt != number:
@@ -102,7 +104,8 @@ def _apply(run: Run, attempt: Attempt, event: RunEvent, now: datetime) -> Claim 
         _finish(run, event, now)
     elif event.kind == Kind.FAILED:
         _fail(run, event, now)
-    elif event.kind == Kind.HANDED_BACK:
+    elif event.kind in (Kind.HANDED_BACK, Kind.CANCELLED):
+        # Nobody cancelled it here, or we would not have come this far: it is run again.
         outcome.hand_back(run, attempt.number, event.text or "The machine stopped.", now=now)
     return None
 

@@ -241,6 +241,8 @@ def test_cancelled_run_answers_cancel(sent: list[dict[str, object]]) -> None:
     with unit_of_work():
         db.session.get_one(Run, sent[0]["run_id"]).state = State.CANCELLED
     assert tell(sent[0]).cancel is True
+    last = RunEvent(seq=5, kind=Kind.CANCELLED)
+    assert tell(sent[0], last) == Answer(cancel=True, accepted_seq=5)
 
 
 def test_heartbeat_renews_the_lease(sent: list[dict[str, object]]) -> None:
