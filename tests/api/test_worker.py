@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +20,7 @@ STARTED = {"seq": 1, "kind": "started", "text": "claim"}
 
 
 @pytest.fixture
-def spec(carrier: FakeCarrier, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def spec(carrier: FakeCarrier, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr("app.submissions.dispatch.clock_now", lambda: NOW)
     monkeypatch.setattr("app.api.worker.now", lambda: NOW)
     queue: ComputeQueue = factories.make_queue(qid="queueone")
