@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from app.accounts.models import User
 from app.competitions.models import Phase
@@ -23,9 +22,8 @@ from worker.contract import Answer, Blame, Kind, RunEvent
 
 
 @pytest.fixture(autouse=True)
-def _frozen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.submissions.dispatch.clock_now", lambda: NOW)
-    return
 
 
 @pytest.fixture
@@ -273,7 +271,7 @@ def test_any_order_of_two_attempts_events_scores_at_most_once(
 ) -> None:
     carrier.runs.clear()
     with unit_of_work():
-        db.session.execute(Submission.__table__.delete())
+        db.session.execute(delete(Submission))
         db.session.get_one(Phase, phase.id).max_submissions_per_day = 0
         db.session.get_one(Phase, phase.id).max_submissions_per_person = 0
     submit(phase, "pavel")
