@@ -58,7 +58,7 @@ _ATTRIBUTES = {
     "div": {"class"},
     "ol": {"start"},
 }
-_CLASSES = {"span": ("math inline",), "div": ("math block",)}
+_CLASSES = {"span": ("math inline",), "div": ("math block", "math inline")}
 
 
 def _attribute(tag: str, name: str, value: str) -> str | None:

@@ -66,7 +66,7 @@ def _state_here(run: Run) -> str:
         return "failed"
     if run.state == State.CANCELLED:
         return "skipped"
-    return "active"
+    return "waiting" if run.state == State.HELD else "active"
 
 
 def _seconds(run: Run, received_at: datetime) -> dict[str, float]:

@@ -208,10 +208,14 @@ def detail(submission_id: int) -> Response:
     shown = queries.status(submission, viewer, now=now())
     frame = competitions.frame(submission.phase.competition, viewer, now())
     return page(
-        "submissions/detail.html", frame=frame, tab="mine", shown=shown,
+        "submissions/detail.html", frame=frame, tab=_tab(submission, viewer), shown=shown,
         rules=submission.phase.leaderboard, log=_chosen_log(shown, viewer),
         attempts={row.run.id: queries.attempts(row.run) for row in shown.runs},
     )  # fmt: skip
+
+
+def _tab(submission: Submission, viewer: Viewer) -> str:
+    return "mine" if submission.owner_id == viewer.user_id else "manage"
 
 
 def _chosen_log(status: queries.StatusRow, viewer: Viewer) -> dict[str, Any] | None:
@@ -368,7 +372,8 @@ def cancel(submission_id: int) -> Response:
     submission = queries.get(submission_id, viewer)
     frame = competitions.frame(submission.phase.competition, viewer, now())
     if request.method == "GET":
-        return page("submissions/cancel.html", frame=frame, tab="mine", submission=submission)
+        return page("submissions/cancel.html", frame=frame, tab=_tab(submission, viewer),
+                    submission=submission)  # fmt: skip
     services.cancel(viewer, submission, now=now())
     return _changed(submission_id, viewer, _("Submission %(id)s is cancelled.", id=submission_id))
 

@@ -49,6 +49,8 @@ _FOLLOW_FOCUS = """() => {
   });
   return tabbable.length;
 }"""
+_REPEATED_IDS = """() => [...document.querySelectorAll('[id]')]
+  .map(({id}) => id).filter((id, place, all) => all.indexOf(id) !== place)"""
 _MISSED = """() => tabbable
   .filter((element) => !reached.has(element)
     && !(element.type === 'radio' && [...reached].some((other) => other.name === element.name)))
@@ -94,6 +96,7 @@ def test_page_never_scrolls_sideways_and_is_all_reached_by_keyboard(
         person.page.set_viewport_size(size)
         sideways[size["width"]] = _sideways(person.page)
     assert sideways == {1600: 0, 640: 0, 360: 0}
+    assert person.page.evaluate(_REPEATED_IDS) == []
     count = person.page.evaluate(_FOLLOW_FOCUS)
     # Another field may have the focus from the beginning; the way leads from the first link.
     person.page.locator(".skip-link").focus()

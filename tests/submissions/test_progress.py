@@ -16,6 +16,7 @@ def shown(**values: object) -> dict[str, tuple[str, float | None]]:
 def test_waiting_run_shows_where_it_waits() -> None:
     assert shown()["queued"] == ("active", None)
     assert shown()["scoring"] == ("waiting", None)
+    assert shown(state=State.HELD)["queued"] == ("waiting", None)
 
 
 def test_running_run_shows_how_long_past_steps_took() -> None:
