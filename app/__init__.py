@@ -91,7 +91,7 @@ def _features(app: Flask) -> None:
     app.register_blueprint(worker_api_bp)
     csrf.exempt(worker_api_bp)  # machines bring bearer tokens; these routes read no cookie
     cli.register(app)
-    outcome.on_finished[:] = [leaderboards.refresh]
+    outcome.on_ended[:] = [leaderboards.refresh]
     outcome.on_waiting[:] = [dispatch.ring]
     resources.handouts[:] = [handouts.gives_out]
     resources.shown_images[:] = [handouts.shows_picture]

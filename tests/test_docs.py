@@ -21,9 +21,7 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
     rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (.+) \|$", text, re.MULTILINE)
     documented = {name for name, what in rows if what.strip()}
     expected = {PREFIX + field.name.upper() for field in dataclasses.fields(Settings)}
-    expected |= {
-        WORKER_PREFIX + field.name.upper() for field in dataclasses.fields(WorkerSettings)
-    }
+    expected |= {WORKER_PREFIX + field.name.upper() for field in dataclasses.fields(WorkerSettings)}
     assert documented == expected
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from app.bundles.models import BundleImport
@@ -138,3 +140,35 @@ def test_refusals_say_something_and_end_with_a_stop(act: Act) -> None:
         pytest.fail("a visitor may do this to nothing")
     with pytest.raises(Forbidden, match=r"^[A-Z].*\.$"):
         require(ACTORS["V"], act)
+
+
+HEAD = """# Permissions
+
+Who may do what. This page is made from the matrix in `tests/test_policy.py`, which tests the rules
+in `app/policy.py`; after a change, `.venv/bin/python -m tests.test_policy` writes it anew.
+
+V a visitor · L a visitor who followed the preview link · M the same, logged in · S a stranger ·
+W waits for approval · D was declined · P a participant, whose submission it is · Q another
+participant · O the organizer, who owns the files, tasks and imports · R an administrator
+
+"""
+
+
+def as_page() -> str:
+    """Return the matrix as the reference page."""
+    lines = ["| act | on | " + " | ".join(ALL) + " |", "|---|---|" + "---|" * len(ALL)]
+    for act, thing, who in CELLS:
+        marks = ["yes" if letter in who else "" for letter in ALL]
+        lines.append(f"| `{act}` | {thing} | " + " | ".join(marks) + " |")
+    return HEAD + "\n".join(lines) + "\n"
+
+
+PAGE = Path(__file__).resolve().parent.parent / "docs/reference/permissions.md"
+
+
+def test_reference_page_shows_this_matrix() -> None:
+    assert PAGE.read_text() == as_page()
+
+
+if __name__ == "__main__":
+    PAGE.write_text(as_page())

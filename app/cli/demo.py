@@ -219,4 +219,6 @@ def _welcome(loaded: _Loaded) -> None:
     if loaded.admin_password:
         print(f"Log in as admin with the password {loaded.admin_password}")
     else:
-        print("Log in as admin; `./run flask admin password admin` makes a new password.")
+        print(
+            "Log in as admin; `./run flask admin password admin --generate` makes a new password."
+        )

@@ -39,7 +39,9 @@ def add(name: str, qid: str) -> None:
     print(f"PLUMBLINE_WORKER_QUEUE={queue_id}")
     print(f"PLUMBLINE_WORKER_TOKEN={token}")
     print(f"PLUMBLINE_WORKER_NAME={name}")
-    print("# PLUMBLINE_WORKER_BROKER_URL is the address of the runs Redis as this machine reaches it")
+    print(
+        "# PLUMBLINE_WORKER_BROKER_URL is the address of the runs Redis as this machine reaches it"
+    )
 
 
 @group.command("list")

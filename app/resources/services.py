@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, BinaryIO, Protocol
 
-from app.errors import Forbidden, Invalid, NotFound, Refused, TooLarge
+from app.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, Unavailable
 from app.platform import archive
 from app.platform.archive import BadArchive
 from app.platform.configured import settings
@@ -79,17 +79,16 @@ def complete_upload(actor: Viewer, file: StoredFile, *, now: datetime) -> Stored
     file_id, kind = file.id, FileKind(file.kind)
     sent = ObjectRef(file.bucket, file.upload_key)
     release()
-    size = store().size(sent)
-    if size is None:
-        return _done_before(file_id)
     kept = new_place(kind)
     try:
-        _check_size(size)
         size, sha256 = _take_over(sent, kept, kind)
-    except NotFound:
-        return _done_before(file_id)
-    except (Invalid, TooLarge):
-        forget([sent])
+    except (Invalid, TooLarge, NotFound, Unavailable, Refused) as error:
+        # The first of two clicks deletes what was sent, perhaps while the second one reads it.
+        file = db.session.get_one(StoredFile, file_id, populate_existing=True)
+        if file.is_complete:
+            return file
+        if isinstance(error, Invalid | TooLarge):
+            forget([sent])
         raise
     file = db.session.get_one(StoredFile, file_id, with_for_update=True, populate_existing=True)
     if file.is_complete:  # a second click was faster
@@ -99,14 +98,6 @@ def complete_upload(actor: Viewer, file: StoredFile, *, now: datetime) -> Stored
     file.is_complete, file.created_at, file.upload_key = True, now, ""
     after_commit(partial(forget, [sent]))
     db.session.flush()
-    return file
-
-
-def _done_before(file_id: int) -> StoredFile:
-    """Return an upload whose object is gone, because the first of two clicks has taken it."""
-    file = db.session.get_one(StoredFile, file_id, populate_existing=True)
-    if not file.is_complete:
-        raise Refused("The file has not arrived. Send it again.")
     return file
 
 
@@ -264,6 +255,10 @@ def _take_over(sent: ObjectRef, kept: ObjectRef, kind: FileKind) -> tuple[int, s
     Not a copy within the store: whoever holds the upload URL may write to the original meanwhile,
     and a store that copies gigabytes says nothing for longer than any time-out.
     """
+    size = store().size(sent)
+    if size is None:
+        raise Refused("The file has not arrived. Send it again.")
+    _check_size(size)
     with tempfile.TemporaryFile() as here:
         there = store().open(sent)
         try:

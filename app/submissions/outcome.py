@@ -19,8 +19,9 @@ from worker.contract import Blame, Step
 
 log = logging.getLogger(__name__)
 
-on_finished: list[Callable[..., Any]] = []
-"""Called as ``fn(submission, now=...)`` once a submission ended, in the same transaction."""
+on_ended: list[Callable[..., Any]] = []
+"""Called as ``fn(submission, now=...)`` once a submission finished, failed or was cancelled; in the
+same transaction, so what one raises undoes the end, and the worker says it again."""
 
 on_waiting: list[Callable[[], Any]] = []
 """Called after the commit, when a run waits again or a machine became free."""
@@ -136,7 +137,7 @@ def settle(submission_id: int, *, now: datetime) -> None:
     submission.reason, submission.blame = _reason(submission)
     if not _uses_a_try(submission):
         quota.give_back(submission)
-    for tell in on_finished:
+    for tell in on_ended:
         tell(submission, now=now)
 
 

@@ -298,7 +298,7 @@ class SubmissionRow:
     submission: Submission
     """With ``file``, ``owner`` and ``phase``."""
     score: str
-    """The primary score of the first task, as its column shows it; empty when there is none."""
+    """The primary score as the board ranks it, the mean over the tasks; empty when one is missing."""
 
 
 def mine(competition: Competition, viewer: Viewer, page: int) -> Page[SubmissionRow]:
@@ -336,7 +336,7 @@ def _listed(
         .offset((page - 1) * PAGE_SIZE)
     ).all()
     primary = _primary_columns(found)
-    return Page([SubmissionRow(one, _first_score(one, primary)) for one in found], page,
+    return Page([SubmissionRow(one, _overall_score(one, primary)) for one in found], page,
                 PAGE_SIZE, total)  # fmt: skip
 
 
@@ -354,14 +354,14 @@ def _primary_columns(found: Sequence[Submission]) -> dict[int, BoardColumn]:
     return {column.leaderboard_id: column for column in columns}
 
 
-def _first_score(submission: Submission, primary: dict[int, BoardColumn]) -> str:
+def _overall_score(submission: Submission, primary: dict[int, BoardColumn]) -> str:
     column = primary.get(submission.phase.leaderboard_id or 0)
     if column is None or column.is_hidden or not submission.runs:
         return ""
-    for score in submission.runs[0].scores:
-        if score.column_id == column.id:
-            return f"{score.value:.{column.precision}f}"
-    return ""
+    values = [s.value for run in submission.runs for s in run.scores if s.column_id == column.id]
+    if len(values) < len(submission.runs):
+        return ""
+    return f"{sum(values) / len(values):.{column.precision}f}"
 
 
 def attempts(run: Run) -> Sequence[Attempt]:
