@@ -252,6 +252,16 @@ def test_scoring_log_is_the_organizers_unless_they_share_it(
     assert client.get(path).text == "truth is 42\n"
 
 
+def test_held_submission_says_whose_turn_it_is(
+    client: FlaskClient, phase: Phase, pavel: User
+) -> None:
+    submission = factories.make_submission(phase, pavel, state=State.HELD)
+    log_in(client, pavel)
+    assert "Nothing is left for you to do." in client.get(f"/submissions/{submission.id}").text
+    log_in(client, db.session.scalars(select(User).where(User.username == "olga")).one())
+    assert "waits for you to start it" in client.get(f"/submissions/{submission.id}").text
+
+
 def test_cancel_asks_first_and_then_ends_every_run(
     client: FlaskClient, phase: Phase, pavel: User
 ) -> None:
