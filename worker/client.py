@@ -35,6 +35,8 @@ log = logging.getLogger("worker.client")
 
 BEAT_S = 0.9
 """A live run says something at least this often, and so learns of a cancel within a second."""
+LINGER_S = 0.1
+"""How long an event may wait for others: the steps of a small run travel together."""
 FLUSH_S = 0.25
 """How long log text may wait for more."""
 CLAIM_PATIENCE_S = 120.0
@@ -108,6 +110,7 @@ class Reporter:
         self._on_stop = on_stop
         self._changed = threading.Condition()
         self._waiting: list[tuple[int, bytes]] = []
+        self._waiting_since = 0.0
         self._words: list[tuple[str, str]] = []
         self._words_since = 0.0
         self._seq = 0
@@ -261,6 +264,8 @@ class Reporter:
             data["text"] = data["text"].replace("\x00", "\ufffd")  # PostgreSQL text holds no NUL
         full = RunEvent(seq=self._seq, kind=kind, **data).to_json()
         body = json.dumps(full, ensure_ascii=False).encode("utf-8", "replace")
+        if not self._waiting:
+            self._waiting_since = time.monotonic()
         self._waiting.append((self._seq, body))
 
     # Sending -----------------------------------------------------------------------------------
@@ -306,10 +311,12 @@ class Reporter:
     def _due_at(self) -> float:
         if self._failures:
             return self._retry_at
-        if self._waiting or self._closing:
+        if self._closing or (self._said_last and self._waiting):
             return 0.0
-        beat = self._last_sent + BEAT_S
-        return min(beat, self._words_since + FLUSH_S) if self._words else beat
+        due = self._last_sent + BEAT_S
+        if self._waiting:
+            due = min(due, self._waiting_since + LINGER_S)
+        return min(due, self._words_since + FLUSH_S) if self._words else due
 
     def _as_many_as_fit(self) -> list[bytes]:
         room, batch = MAX_EVENTS_BYTES - 1024, list[bytes]()

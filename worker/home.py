@@ -57,6 +57,11 @@ class Home:
         path.mkdir(mode=0o700)
         return path
 
+    def remove_run(self, worker: str, run_id: int, attempt: int) -> None:
+        """Remove what an attempt left that could not do so itself."""
+        for folder in (self.folder / "runs" / worker).glob(f"{run_id}-{attempt}-*"):
+            remove_tree(folder)
+
 
 class Cache:
     """Unpacked bundles by the SHA-256 of their zip; whole or not there, never half.

@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import os
 import signal
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
+from rq import Queue
 from rq.job import Job
 
 from worker.contract import RUN_FUNCTION, ContractError, RunSpec
 from worker.engines import Engine
-from worker.guard import SafeJob, SafeQueue, SafeWorker
+from worker.guard import SafeJob, SafeQueue
 from worker.home import Home
 from worker.logs import event
+from worker.overlap import OverlappingWorker
 from worker.runner import perform
 from worker.settings import Settings
 
@@ -29,6 +33,8 @@ class Station:
     settings: Settings
     engine: Engine
     home: Home
+    say_free: Callable[[], None] = lambda: None
+    """Called by a run that needs the machine's processors no more."""
 
 
 _station: Station | None = None
@@ -52,7 +58,9 @@ def run(spec: dict[str, Any]) -> None:
     if read.queue_id != _station.settings.queue:
         event(log, "spec.foreign", level=logging.ERROR, run_id=read.run_id)
         return
-    perform(read, _station.worker, _station.settings, _station.engine, _station.home)
+    perform(
+        read, _station.worker, _station.settings, _station.engine, _station.home, _station.say_free
+    )  # fmt: skip
 
 
 class RunJob(SafeJob):
@@ -61,8 +69,8 @@ class RunJob(SafeJob):
     allowed = {RUN_FUNCTION: run}
 
 
-class RunWorker(SafeWorker):
-    """The worker of one compute queue; when told to stop it tells its run too."""
+class RunWorker(OverlappingWorker):
+    """The worker of one compute queue; when told to stop it tells its runs too."""
 
     def __init__(self, queue: SafeQueue, station: Station) -> None:
         super().__init__(queue, station.worker)
@@ -71,10 +79,22 @@ class RunWorker(SafeWorker):
     def handle_warm_shutdown_request(self) -> None:
         """Pass the signal on: the run ends in its grace time or is handed back."""
         super().handle_warm_shutdown_request()
-        if self.horse_pid:
-            os.kill(self.horse_pid, signal.SIGTERM)
+        for pid in self.children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+    def main_work_horse(self, job: Job, queue: Queue) -> NoReturn:
+        """Let the run say when its containers have ended."""
+        equip(replace(self._station, say_free=self.say_free))
+        super().main_work_horse(job, queue)
 
     def on_horse_lost(self, job: Job) -> None:
-        """Kill what the lost child started: it carried this worker's name, and so does nobody else."""
-        removed = self._station.engine.sweep(lambda worker: worker != self._station.worker)
-        event(log, "horse.lost", job_id=job.id, containers=removed)
+        """Kill and remove what the lost child left of its attempt."""
+        try:
+            spec = RunSpec.from_json(job.args[0])
+        except (ContractError, IndexError):
+            return
+        station = self._station
+        containers = station.engine.remove_attempt(spec.run_id, spec.attempt)
+        station.home.remove_run(station.worker, spec.run_id, spec.attempt)
+        event(log, "horse.lost", run_id=spec.run_id, containers=containers)

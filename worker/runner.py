@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import wait
 from types import FrameType
 from typing import Any
@@ -39,8 +40,19 @@ _LAST_WORDS_S = 5.0
 """How long a stopping worker goes on trying to say so."""
 
 
-def perform(spec: RunSpec, worker: str, settings: Settings, engine: Engine, home: Home) -> None:
-    """Claim one attempt and run it to its end."""
+def perform(
+    spec: RunSpec,
+    worker: str,
+    settings: Settings,
+    engine: Engine,
+    home: Home,
+    say_free: Callable[[], None] = lambda: None,
+) -> None:
+    """Claim one attempt and run it to its end.
+
+    Args:
+        say_free: called once no container of it runs any more, if it came that far.
+    """
     sign = StopSign()
     report = Reporter(App(settings.api_url), spec, sign.stop)
     _hand_back_on_signal(sign, report, settings.grace_s)
@@ -58,10 +70,10 @@ def perform(spec: RunSpec, worker: str, settings: Settings, engine: Engine, home
         settings=settings, engine=engine, report=report, store=Store(sign.pause),
         cache=Cache(home.folder / "cache", int(settings.cache_gib * 2**30)), sign=sign,
     )  # fmt: skip
-    execute(run)
+    execute(run, say_free)
 
 
-def execute(run: Run) -> None:
+def execute(run: Run, say_free: Callable[[], None] = lambda: None) -> None:
     """Run every step in order; report each one; always leave the machine clean."""
     report = run.report
     try:
@@ -69,6 +81,8 @@ def execute(run: Run) -> None:
             run.check()
             report.step(name, **_where(run, name))
             step(run)
+            if name is Step.SCORE:
+                say_free()
         _finish(run)
     except RunFailed as reason:
         _fail(run, reason)

@@ -238,10 +238,10 @@ def trouble(run: Run, part: Part) -> str:
         )
     if part.role is Role.SCORING_PROGRAM:
         # It saw the reference data, and a participant reads this sentence.
-        return f"{sentence} The log of the scoring program, which the organizer reads, says why."
+        return f"{sentence} Its log says why, where the organizer lets you read it."
     return f"{sentence} {_last_line(part.tail)}".strip()
 
 
 def _last_line(tail: str) -> str:
     line = tail.splitlines()[-1].strip()[:300] if tail else ""
-    return f"It last said: {line}" if line else ""
+    return f"Its last words: “{line}”." if line else ""

@@ -83,6 +83,9 @@ class FakeEngine:
         program = self.programs.get(Role(plan.role), copy_inputs)
         return _FakeRunning(self, program, Desk(plan, on_output), on_exit)
 
+    def remove_attempt(self, run_id: int, attempt: int) -> int:
+        return 0
+
     def sweep(self, is_alive: Callable[[str], bool]) -> int:
         return 0
 

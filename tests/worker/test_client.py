@@ -167,6 +167,16 @@ def test_steps_carry_how_long_the_one_before_took(site: Site, reporter: Reporter
     assert site.events[2].seconds >= 0
 
 
+def test_steps_that_follow_at_once_travel_together(site: Site, reporter: Reporter) -> None:
+    reporter.claim()
+    for step in (Step.FETCH, Step.UNPACK, Step.INGEST, Step.SCORE):
+        reporter.step(step)
+    site.wait_for(Step.SCORE)
+    assert site.batches == [1, 4]
+    reporter.finished({}, {}, 0)
+    reporter.close(20)
+
+
 def test_answers_are_told_apart(site: Site) -> None:
     app = App(site.url)
     site.answers = [500, 429, 404, 422]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.worker.programs import SCORE, program
-from tests.worker.site import TOKEN, Site, zip_of
+from tests.worker.site import TOKEN, Site, make_spec, zip_of
 from worker.contract import Blame, Kind, Output
 from worker.engines import Engine, Owner
 from worker.engines.choice import choose
@@ -386,6 +386,21 @@ def test_containers_of_dead_workers_are_swept(
     site.wait_for("ready")
     assert engine.sweep(lambda worker: worker == OWNER.worker) == 0
     assert engine.sweep(lambda worker: False) == 1
+    thread.join(30)
+    assert site.last().blame == Blame.PLATFORM
+
+
+@on_docker
+def test_containers_of_a_lost_attempt_are_removed_and_no_others(
+    site: Site, attempt: Attempt, engine: Engine
+) -> None:
+    site.inputs["submission"] = program("import time\nprint('ready', flush=True)\ntime.sleep(987)")
+    thread = threading.Thread(target=attempt, args=(engine,), kwargs={"timeout_s": 300})
+    thread.start()
+    site.wait_for("ready")
+    spec = make_spec()
+    assert engine.remove_attempt(spec.run_id, spec.attempt + 1) == 0
+    assert engine.remove_attempt(spec.run_id, spec.attempt) == 1
     thread.join(30)
     assert site.last().blame == Blame.PLATFORM
 

@@ -143,6 +143,8 @@ def test_killed_worker_leaves_no_program_no_folder_and_no_score(
     assert _running(f"mark-{victim}-{os.getpid()}")
     os.kill(machine.process.pid if victim == "worker" else machine.horse(), signal.SIGKILL)
     eventually(lambda: not _running(f"mark-{victim}-{os.getpid()}"))
+    if victim == "child":
+        eventually(lambda: not list((tmp_path / "home" / "runs").glob("*/*")))
     if victim == "worker":
         machine.process.wait()
         machine.start()

@@ -9,12 +9,14 @@ import pytest
 
 from tests.fakes.engine import Desk, FakeEngine, score_of
 from tests.worker.conftest import SCORING
-from tests.worker.site import SIGNATURE, TOKEN, Site, zip_of
+from tests.worker.site import SIGNATURE, TOKEN, Site, make_spec, zip_of
 from worker import transfer
 from worker.command import Role
 from worker.contract import Blame, Kind, Output
 from worker.engines import Ended
 from worker.home import Home
+from worker.runner import perform
+from worker.settings import Settings
 
 Attempt = Callable[..., None]
 CODE = {"metadata": "command: python3 $program/predict.py $input $output\n", "predict.py": ""}
@@ -68,6 +70,20 @@ def test_everything_is_stored_before_the_scores_are_said(site: Site, attempt: At
     assert site.kinds().index(Kind.FINISHED) > max(
         i for i, kind in enumerate(site.kinds()) if kind == Kind.OUTPUT
     )
+
+
+def test_machine_is_free_once_no_container_runs_and_before_anything_is_stored(
+    site: Site, settings: Settings, home: Home
+) -> None:
+    engine = FakeEngine({Role.SCORING_PROGRAM: score_of(accuracy=1)})
+    seen: list[tuple[int, list[str]]] = []
+
+    def note() -> None:
+        seen.append((len(engine.plans), list(site.objects)))
+
+    perform(make_spec(), "q1w2e3r4-test", settings, engine, home, note)
+    assert seen == [(1, [])]
+    assert site.last().kind == Kind.FINISHED
 
 
 def test_first_html_stands_in_for_detailed_results(site: Site, attempt: Attempt) -> None:
@@ -199,7 +215,7 @@ def test_program_that_fails_without_output_is_the_participants(
     attempt(FakeEngine({Role.PREDICTION_PROGRAM: crash}))
     assert site.last().blame == Blame.PARTICIPANT
     assert site.last().text == (
-        "The submission's program ended with code 1. It last said: KeyError: 'age' It wrote no output."
+        "The submission's program ended with code 1. Its last words: “KeyError: 'age'”. It wrote no output."
     )
     assert "KeyError" in site.log("prediction_stderr")
 

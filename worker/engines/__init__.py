@@ -116,6 +116,9 @@ class Engine(Protocol):
             on_exit: called once ``ended()`` has its answer.
         """
 
+    def remove_attempt(self, run_id: int, attempt: int) -> int:
+        """Remove the containers of an attempt whose own process is gone; return how many."""
+
     def sweep(self, is_alive: Callable[[str], bool]) -> int:
         """Remove what dead workers of this machine left running; return how many."""
 

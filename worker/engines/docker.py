@@ -211,15 +211,27 @@ class DockerEngine:
             config["device_requests"] = [_gpu_request(self._gpus)]
         return config
 
+    def remove_attempt(self, run_id: int, attempt: int) -> int:
+        """See :class:`worker.engines.Engine`."""
+        found = self._labelled(worker=self._owner.worker, run=str(run_id), attempt=str(attempt))
+        for container in found:
+            _remove(self.client, container["Id"])
+        return len(found)
+
     def sweep(self, is_alive: Callable[[str], bool]) -> int:
         """See :class:`worker.engines.Engine`."""
-        wanted = {"label": [f"{LABEL}=run", f"{LABEL}.machine={self._owner.machine}"]}
-        removed = 0
-        for container in self.client.containers(all=True, filters=wanted):
-            if not is_alive(container["Labels"].get(f"{LABEL}.worker", "")):
-                _remove(self.client, container["Id"])
-                removed += 1
-        return removed
+        dead = [
+            container
+            for container in self._labelled(machine=self._owner.machine)
+            if not is_alive(container["Labels"].get(f"{LABEL}.worker", ""))
+        ]
+        for container in dead:
+            _remove(self.client, container["Id"])
+        return len(dead)
+
+    def _labelled(self, **labels: str) -> list[dict[str, Any]]:
+        wanted = [f"{LABEL}=run", *(f"{LABEL}.{name}={value}" for name, value in labels.items())]
+        return list(self.client.containers(all=True, filters={"label": wanted}))
 
     def details(self) -> dict[str, Any]:
         """See :class:`worker.engines.Engine`."""

@@ -120,6 +120,10 @@ class ProcessEngine:
             if not any(prefix == known or prefix.startswith(known + "/") for known in _SYSTEM):
                 yield prefix
 
+    def remove_attempt(self, run_id: int, attempt: int) -> int:
+        """Return 0: programs die with the process that started them."""
+        return 0
+
     def sweep(self, is_alive: Callable[[str], bool]) -> int:
         """Return 0: programs die with the process that started them."""
         return 0

@@ -66,30 +66,37 @@ def _lay_out(run: Run, *, ingestion: bool) -> None:
         shutil.copytree(program.root, run.prediction_output, copy_function=shutil.copy)
     else:
         program.root.rename(run.prediction_output)
-    _spread_wrapped(run)
+    if ingestion:
+        _spread_wrapped(program.root)
+    if name := _spread_wrapped(run.prediction_output):
+        run.note(
+            f"The submission holds a single folder, {name!r}. Its contents are offered to programs "
+            "without that folder too; next time zip the files, not their folder."
+        )
 
 
-def _spread_wrapped(run: Run) -> None:
+def _spread_wrapped(root: Path) -> str:
     """Offer the contents of a single folder in the root too, and keep the folder.
 
-    Whether the folder belongs to the result or only to the zip, the scoring program alone knows.
+    Whether the folder belongs to the submission or only to the zip, the organizer's programs alone
+    know.
+
+    Returns:
+        The folder's name, or "" when there is no such folder.
     """
-    inner = only_folder(run.prediction_output)
+    inner = only_folder(root)
     if inner is None:
-        return
+        return ""
     name = inner.name
     for entry in inner.iterdir():
-        target = run.prediction_output / entry.name
+        target = root / entry.name
         if entry.name == name:
             continue
         if entry.is_dir():
             shutil.copytree(entry, target, copy_function=shutil.copy)
         else:
             shutil.copy(entry, target)
-    run.note(
-        f"The submission holds a single folder, {name!r}. Its contents are offered to scoring "
-        "without that folder too; next time zip the files, not their folder."
-    )
+    return name
 
 
 def _program_part(run: Run) -> Part | None:
