@@ -21,7 +21,9 @@ pytestmark = pytest.mark.services
 _current: list[OverlappingWorker] = []
 
 
-def work(folder: str, name: str, *, free: bool, until: str, end: str = "") -> None:
+def work(
+    folder: str, name: str, *, free: bool, until: str, nap: float = 0.0, end: str = ""
+) -> None:
     """Say who is here, be free or not, wait for somebody, and write down what was there then."""
     place = Path(folder)
     before = sorted(path.name for path in place.glob("*.done"))
@@ -33,6 +35,7 @@ def work(folder: str, name: str, *, free: bool, until: str, end: str = "") -> No
         if time.monotonic() > give_up:
             return
         time.sleep(0.01)
+    time.sleep(nap)
     if end == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     (place / f"{name}.done").write_text("")
@@ -65,8 +68,10 @@ Push = Callable[..., None]
 def push(runs_server: RunsServer, tmp_path: Path) -> Push:
     queue = SafeQueue(runs_server.queue_id, Redis.from_url(runs_server.app_url), PadJob)
 
-    def push(name: str, *, free: bool = False, until: str = "", end: str = "") -> None:
-        call = {"free": free, "until": until, "end": end}
+    def push(
+        name: str, *, free: bool = False, until: str = "", nap: float = 0.0, end: str = ""
+    ) -> None:
+        call = {"free": free, "until": until, "nap": nap, "end": end}
         queue.enqueue_call(
             "pad.work", args=(str(tmp_path), name), kwargs=call, timeout=60, result_ttl=0,
             job_id=f"{queue.name}-{name}", description=name,
@@ -105,7 +110,7 @@ def test_next_job_waits_for_one_that_is_not_free(push: Push, pad: Pad, tmp_path:
 
 
 def test_third_job_waits_until_the_first_is_gone(push: Push, pad: Pad, tmp_path: Path) -> None:
-    push("first", free=True, until="second.done")
+    push("first", free=True, until="second.done", nap=0.5)
     push("second", free=True)
     push("third")
     drain(pad)
