@@ -56,6 +56,7 @@ class StatusRow:
     can_start: bool
     can_see_outputs: bool
     is_organizer: bool
+    is_owner: bool
     waiting_before: int
     """How many runs of its queue were there earlier; only while it waits."""
     machines: int
@@ -121,6 +122,7 @@ def status(submission: Submission, viewer: Viewer, *, now: datetime) -> StatusRo
         can_start=is_organizer and submission.state == State.HELD,
         can_see_outputs=policy.can(viewer, Act.SUBMISSION_VIEW_OUTPUTS, submission),
         is_organizer=is_organizer,
+        is_owner=submission.owner_id == viewer.user_id,
         waiting_before=_waiting_before(submission) if waits else 0,
         machines=queues.online_machines(now).get(queue_id, 0),
     )

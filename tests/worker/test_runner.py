@@ -367,6 +367,26 @@ def test_wrapped_results_are_offered_with_and_without_their_folder(
     assert "single folder" in site.notes()
 
 
+def test_wrapped_submission_is_spread_for_the_ingestion_program_too(
+    site: Site, attempt: Attempt
+) -> None:
+    site.inputs["submission"] = zip_of({"mykit/model.py": "x = 1"})
+    site.inputs["ingestion_program"] = zip_of({"metadata": "command: python3 run.py"})
+    seen: list[str] = []
+
+    def look(desk: Desk) -> int:
+        root = desk.folder("/app/ingested_program")
+        seen.extend(sorted(str(path.relative_to(root)) for path in root.rglob("*.py")))
+        return 0
+
+    attempt(
+        FakeEngine({
+            Role.PREDICTION_INGESTION: look, Role.SCORING_PROGRAM: score_of(accuracy=1),
+        })
+    )  # fmt: skip
+    assert seen == ["model.py", "mykit/model.py"]
+
+
 def test_time_limit_kills_and_names_itself(site: Site, attempt: Attempt) -> None:
     site.inputs["submission"] = zip_of(CODE)
     killed = threading.Event()
