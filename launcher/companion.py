@@ -29,6 +29,8 @@ def main(arguments: list[str]) -> int:
         print(f"\nPlumbline is at {options.address} (Ctrl-C stops it)\n", flush=True)
     command = [part for part in options.command if part != "--"]
     if not command or (options.once and options.once.exists()):
+        if options.greet:
+            print("Forgot the password? ./run flask admin password admin --generate\n", flush=True)
         return 0
     code = subprocess.run(command, check=False).returncode
     if options.once and code == 0:

@@ -33,7 +33,7 @@ class ContractError(ValueError):
 
 
 class Step(StrEnum):
-    """The steps of an attempt, in order; also what a running run shows as its step."""
+    """The steps of an attempt, in order. ``app/submissions/progress.py`` says how pages show each."""
 
     FETCH = "fetch"
     UNPACK = "unpack"

@@ -1,1 +1,1 @@
-"""Entries, standings and ranks."""
+"""Entries, standings and ranks; read scheme, projection, ranking, standings, then services."""

@@ -129,11 +129,17 @@ def _finish(response: Response, csp: str) -> Response:
         headers.setdefault("Cache-Control", "private, no-store")
         headers.add("Vary", "HX-Request")
     headers["X-Request-Id"] = request_id.get()
-    if request.endpoint not in ("static", "home.health"):
+    if _is_worth_a_line(response.status_code):
         milliseconds = round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1)
         event(log, "request", method=request.method, path=request.path, ms=milliseconds,
               status=response.status_code)  # fmt: skip
     return response
+
+
+def _is_worth_a_line(status: int) -> bool:
+    """Leave out what only shows that a machine or a watcher is there, a line a second."""
+    quiet = request.endpoint in ("static", "home.health") or request.blueprint == "worker_api"
+    return status >= 400 or not quiet
 
 
 def _wants_json() -> bool:

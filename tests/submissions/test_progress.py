@@ -5,6 +5,7 @@ from datetime import timedelta
 from app.submissions import progress
 from app.submissions.models import Run, State
 from tests.factories import NOW
+from worker.contract import Step
 
 
 def shown(**values: object) -> dict[str, tuple[str, float | None]]:
@@ -41,3 +42,9 @@ def test_failed_run_shows_where_it_failed_and_skips_the_rest() -> None:
 def test_finished_run_is_done_to_the_end() -> None:
     rows = shown(state=State.FINISHED, step="upload", started_at=NOW, ended_at=NOW)
     assert {state for state, _ in rows.values()} == {"done"}
+
+
+def test_every_step_of_a_worker_has_a_place_on_the_page() -> None:
+    for step in Step:
+        rows = shown(state=State.RUNNING, step=step.value, started_at=NOW)
+        assert [name for name, (state, _) in rows.items() if state == "active"], step
