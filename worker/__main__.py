@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import gc
 import json
 import logging
 import os
@@ -57,6 +59,7 @@ def _serve(station: Station) -> int:
     if station.engine.trusted_only:
         event(log, "worker.trusted_only", level=logging.WARNING, engine=station.engine.name)
     equip(station)
+    _ease_forking()
     threading.Thread(target=_beat, args=(station, state), daemon=True, name="heartbeat").start()
     queue = SafeQueue(station.settings.queue, connect(station.settings.broker_url), RunJob)
     while not _work(queue, station):
@@ -75,6 +78,14 @@ def _work(queue: SafeQueue, station: Station) -> bool:
         event(log, "redis.away", level=logging.WARNING, why=str(error)[:200])
         return False
     return worker.stopping
+
+
+def _ease_forking() -> None:
+    """Do once what every child would do again, and keep its memory shared with this process."""
+    for name in ("cp437", "utf-8-sig"):  # of zips, and of texts that people write
+        codecs.lookup(name)
+    gc.collect()
+    gc.freeze()
 
 
 def _state(engine: Engine) -> dict[str, Any]:
