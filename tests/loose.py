@@ -256,7 +256,7 @@ class LooseStack:
     def send_home(self) -> None:
         """End all workers but the first."""
         for part in self._more:
-            part.kill()
+            part.stop()
 
     def wait_for_web(self) -> None:
         """Return once the site answers."""

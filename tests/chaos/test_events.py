@@ -122,7 +122,7 @@ def test_worker_that_was_given_up_is_not_heard_any_more(
         if insider.look(submission).run.step == "ingest":
             break
     stack.worker.freeze()
-    other = stack.another_worker()
+    stack.another_worker()
     seen = insider.wait(submission)
     assert seen.run.attempts == ("The machine stopped answering.", "finished")
     before = _rows(insider, submission)
@@ -131,7 +131,6 @@ def test_worker_that_was_given_up_is_not_heard_any_more(
         if "attempt.disowned" in stack.worker.log:
             break
     assert _rows(insider, submission) == before
-    other.kill()
 
 
 def _finished(insider: Insider, submission: int) -> Seen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,6 +54,11 @@ def _posting(
     return post
 
 
+def _text(answer: urllib3.BaseHTTPResponse) -> str:
+    """Return what a page says, without its markup."""
+    return " ".join(re.sub("<[^>]+>", " ", answer.data.decode()).split())
+
+
 def test_ten_submissions_at_the_last_try_make_one(
     stack: LooseStack, insider: Insider, scarce: Benchmark
 ) -> None:
@@ -96,6 +102,6 @@ def test_upload_that_is_completed_ten_times_is_kept_once(
         path = f"/phases/{benchmark.phases[0]}/uploads"
         done = {"upload_key": begun["key"]}
         answers = at_once([_posting(stack, pavel.cookie, token, path, done)] * TEN)
-        assert {answer.status for answer in answers} == {303}
+        assert [_text(one) for one in answers if one.status != 303] == []
         (review,) = {answer.headers["Location"] for answer in answers}
         assert pavel.get(review).status == 200
