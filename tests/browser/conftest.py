@@ -35,11 +35,14 @@ _failed = pytest.StashKey[bool]()
 People = Callable[..., Person]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.browser)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """Mark everything in this folder, and let it run last: its stacks and browser stay up."""
+    here = {item for item in items if item.path.is_relative_to(Path(__file__).parent)}
+    for item in here:
+        item.add_marker(pytest.mark.browser)
+    yield
+    items.sort(key=lambda item: item in here)
 
 
 @pytest.hookimpl(wrapper=True)

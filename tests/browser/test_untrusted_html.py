@@ -21,6 +21,8 @@ pytestmark = pytest.mark.security
 
 _DELAYED_MS = 2500
 """Time for everything a hostile page does by and by."""
+_STRIDE = 7
+"""Over so many pages the texts are spread: one that stays open may swallow the next."""
 _ANSWER = b"HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -168,7 +170,7 @@ def test_hostile_texts_of_organizers_do_nothing(
     content = benchmarks.bundle(
         "Texts <img src=x onerror=alert(1)>",
         pages=[("All <script>alert(1)</script>", everything), ("Html", f"<div>{everything}</div>")]
-        + [(f"Payload {number}", text) for number, text in enumerate(texts)],
+        + [(f"Some {place}", "\n\n".join(texts[place::_STRIDE])) for place in range(_STRIDE)],
         terms=everything,
         description=everything[:4000],
     )
@@ -177,7 +179,7 @@ def test_hostile_texts_of_organizers_do_nothing(
     person.go(world.path("competitions.detail", competition_id="texts"))
     rail = person.page.get_by_role("navigation", name="Texts of the organizer").get_by_role("link")
     paths = [link.get_attribute("href") or "" for link in rail.all()]
-    assert len(paths) == len(texts) + 3
+    assert len(paths) == _STRIDE + 3
     register = world.path("competitions.register", competition_id="texts")
     for path in [*paths, register, world.path("competitions.listing")]:
         assert person.go(path) == 200
