@@ -14,11 +14,11 @@ from pathlib import Path
 
 from docker import DockerClient
 
-from launcher.companion import answers
-from launcher.environment import app_environ, child_environ, python_module, worker_environ
-from launcher.home import ROOT, Home
-from launcher.redis_servers import find_redis, password_rules, queue_rules, redis_service
-from launcher.services import HOST, Service, free_port, last_line, object_service
+from client.launcher.companion import answers
+from client.launcher.environment import app_environ, child_environ, python_module, worker_environ
+from client.launcher.home import ROOT, Home
+from client.launcher.redis_servers import find_redis, password_rules, queue_rules, redis_service
+from client.launcher.services import HOST, Service, free_port, last_line, object_service
 from tests.gate import Gate
 
 _PATIENCE_S = 60

@@ -9,10 +9,10 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from launcher.companion import answers
-from launcher.environment import child_environ, python_module
-from launcher.home import ROOT
-from launcher.services import HOST, free_port, last_line
+from client.launcher.companion import answers
+from client.launcher.environment import child_environ, python_module
+from client.launcher.home import ROOT
+from client.launcher.services import HOST, free_port, last_line
 
 _PATIENCE_S = 60
 
@@ -44,7 +44,7 @@ class RunningStack:
         """Start it on its old state, and wait for the health page."""
         port = self.base_url.rpartition(":")[2]
         command = python_module(
-            "launcher", "serve", "--empty", "--port", port, "--var", self.folder
+            "client.launcher", "serve", "--empty", "--port", port, "--var", self.folder
         )
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -77,7 +77,7 @@ class RunningStack:
     def flask(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run an administrator's command on it."""
         return subprocess.run(
-            python_module("launcher", "flask", *arguments), cwd=ROOT, text=True, capture_output=True,
+            python_module("client.launcher", "flask", *arguments), cwd=ROOT, text=True, capture_output=True,
             env=child_environ(self._settings) | {"VAR": str(self.folder)}, check=check,
         )  # fmt: skip
 

@@ -17,7 +17,7 @@ EXEMPT = {
 
 
 def code() -> Iterator[Path]:
-    for folder in ("app", "worker", "client", "launcher"):
+    for folder in ("app", "worker", "client"):
         yield from (ROOT / folder).rglob("*.py")
 
 

@@ -15,9 +15,9 @@ from urllib.request import urlopen
 
 import psutil
 
-from launcher.environment import child_environ
-from launcher.home import ROOT
-from launcher.services import HOST, free_port
+from client.launcher.environment import child_environ
+from client.launcher.home import ROOT
+from client.launcher.services import HOST, free_port
 from tests.bench.figures import Spread, spread
 from tests.stack import RunningStack
 

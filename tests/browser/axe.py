@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-from launcher.home import ROOT
+from client.launcher.home import ROOT
 
 _SCRIPT = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 

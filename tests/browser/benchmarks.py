@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from launcher.home import ROOT
+from client.launcher.home import ROOT
 
 SCORE = """\
 import json, pathlib, sys

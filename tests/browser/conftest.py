@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
-from launcher.home import ROOT
+from client.launcher.home import ROOT
 from tests.browser.pages import Page
 from tests.browser.person import Person
 from tests.browser.world import World

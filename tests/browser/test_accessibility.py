@@ -11,7 +11,7 @@ from flask import Flask
 from playwright.sync_api import Page as OpenPage
 from playwright.sync_api import ViewportSize, expect
 
-from launcher.home import ROOT
+from client.launcher.home import ROOT
 from tests.browser import axe, benchmarks
 from tests.browser.conftest import WIDE, People
 from tests.browser.pages import NOT_PAGES, PAGES, Page

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Frame, expect
 
-from launcher.services import HOST
+from client.launcher.services import HOST
 from tests.browser import benchmarks, payloads
 from tests.browser.conftest import People
 from tests.browser.person import Person

@@ -15,14 +15,14 @@ import pytest
 from docker import DockerClient
 from redis import Redis
 
-from launcher.redis_servers import (
+from client.launcher.redis_servers import (
     RedisProgram,
     find_redis,
     password_rules,
     queue_rules,
     redis_service,
 )
-from launcher.services import HOST, Service, free_port, object_service
+from client.launcher.services import HOST, Service, free_port, object_service
 from tests.stack import RunningStack
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.environment import child_environ, python_module, worker_environ
-from launcher.home import Home
+from client.launcher.environment import child_environ, python_module, worker_environ
+from client.launcher.home import Home
 from tests.insider import Benchmark, Insider
 from tests.loose import Part
 from tests.services import cases

@@ -14,7 +14,7 @@ import yaml
 from docker import DockerClient
 from docker.errors import BuildError, ContainerError
 
-from launcher.home import ROOT
+from client.launcher.home import ROOT
 
 pytestmark = pytest.mark.services
 
@@ -144,7 +144,7 @@ def test_server_image_brings_the_front_end_files(images: DockerClient) -> None:
 
 
 def test_server_image_writes_the_users_of_the_runs_redis(images: DockerClient) -> None:
-    script = "python3 -m launcher.users_file /tmp/users.acl && cat /tmp/users.acl"
+    script = "python3 -m client.launcher.users_file /tmp/users.acl && cat /tmp/users.acl"
     printed = _run(
         images, "plumbline-test/server", "sh", "-c", script,
         RUNS_APP_PASSWORD="a", RUNS_WORKER_PASSWORD="b", QUEUE_ID="0123456789abcdef",

@@ -10,14 +10,14 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from launcher.environment import child_environ
-from launcher.errors import LaunchError
-from launcher.home import ROOT, Home
+from client.launcher.environment import child_environ
+from client.launcher.errors import LaunchError
+from client.launcher.home import ROOT, Home
 from tests.setup.machine import Machine
 
 _PYTHON = str(ROOT / ".venv" / "bin" / "python")
 _SLOW = "services or chaos or browser"
-_CHECKED = ("app", "worker", "client", "launcher", "tests", "wsgi.py")
+_CHECKED = ("app", "worker", "client", "tests", "wsgi.py")
 _APP_TESTS = tuple(
     f"tests/{name}"
     for name in ("accounts", "api", "bundles", "competitions", "home", "leaderboards", "resources",

@@ -12,7 +12,7 @@ from pathlib import Path
 from docker import DockerClient
 from docker.errors import DockerException, ImageNotFound
 
-from launcher.errors import LaunchError
+from client.launcher.errors import LaunchError
 from tests.setup.packages import program
 
 IMAGE = "plumbline/runtime:test"

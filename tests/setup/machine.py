@@ -7,12 +7,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from launcher import leftovers
-from launcher.environment import data_servers
-from launcher.errors import LaunchError
-from launcher.home import ROOT, Home
-from launcher.redis_servers import find_redis, password_rules, redis_service
-from launcher.services import HOST, Service, free_port
+from client.launcher import leftovers
+from client.launcher.environment import data_servers
+from client.launcher.errors import LaunchError
+from client.launcher.home import ROOT, Home
+from client.launcher.redis_servers import find_redis, password_rules, redis_service
+from client.launcher.services import HOST, Service, free_port
 from tests.setup import packages, postgres, wheels
 from tests.setup.docker import IMAGE, Engine
 

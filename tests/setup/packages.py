@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from launcher.errors import LaunchError
+from client.launcher.errors import LaunchError
 
 _PROGRAMS = {
     "dockerd": "docker.io",

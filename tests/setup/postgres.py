@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from launcher.errors import LaunchError
-from launcher.services import HOST, Service
+from client.launcher.errors import LaunchError
+from client.launcher.services import HOST, Service
 from tests.setup.packages import program
 
 

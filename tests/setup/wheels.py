@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from launcher.errors import LaunchError
-from launcher.home import ROOT
+from client.launcher.errors import LaunchError
+from client.launcher.home import ROOT
 
 _FILES = ("requirements-server.txt", "worker/requirements.txt", "constraints.txt")
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from launcher import leftovers
-from launcher.home import Home
+from client.launcher import leftovers
+from client.launcher.home import Home
 
 _SLEEP = "import time; print(flush=True); time.sleep(60)"
 

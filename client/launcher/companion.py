@@ -16,7 +16,7 @@ _PATIENCE_S = 60.0
 
 def main(arguments: list[str]) -> int:
     """Return the command's exit code."""
-    parser = argparse.ArgumentParser(prog="launcher.companion")
+    parser = argparse.ArgumentParser(prog="client.launcher.companion")
     parser.add_argument("--address", required=True)
     parser.add_argument("--greet", action="store_true", help="say where the site is")
     parser.add_argument("--once", type=Path, help="skip the command when this file exists")

@@ -14,11 +14,11 @@ from typing import Any
 from honcho.manager import Manager
 from honcho.printer import Printer
 
-from launcher import leftovers
-from launcher.environment import DataServers, python_module
-from launcher.errors import LaunchError
-from launcher.home import ROOT, Home
-from launcher.services import HOST, last_line
+from client.launcher import leftovers
+from client.launcher.environment import DataServers, python_module
+from client.launcher.errors import LaunchError
+from client.launcher.home import ROOT, Home
+from client.launcher.services import HOST, last_line
 
 
 class _Watched:
@@ -74,7 +74,7 @@ class Stack:
     environ: dict[str, str]
     printer: Printer
     command: list[str]
-    """What the companion runs: options and a command, see ``launcher.companion``."""
+    """What the companion runs: options and a command, see ``client.launcher.companion``."""
     serves_on: bool
     """Go on after the companion has ended."""
     failure: str = ""
@@ -99,7 +99,9 @@ class Stack:
             migrate(self.home, self.servers, self.environ)
             self._add_processes()
             self.companion = subprocess.Popen(
-                python_module("launcher.companion", "--address", self.address, *self.command),
+                python_module(
+                    "client.launcher.companion", "--address", self.address, *self.command
+                ),
                 env=self.environ | {"PYTHONPATH": str(ROOT)},
             )
             self.processes.loop()

@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from launcher.home import ROOT, Home
+from client.launcher.home import ROOT, Home
 
 _PATIENCE_S = 5.0
 

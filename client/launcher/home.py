@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launcher.errors import LaunchError
+from client.launcher.errors import LaunchError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 _LEAST_FREE_BYTES = 256 * 1024 * 1024
 
 

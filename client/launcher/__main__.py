@@ -12,8 +12,8 @@ from pathlib import Path
 
 from honcho.printer import Printer
 
-from launcher import leftovers
-from launcher.environment import (
+from client.launcher import leftovers
+from client.launcher.environment import (
     DataServers,
     app_environ,
     child_environ,
@@ -21,10 +21,10 @@ from launcher.environment import (
     python_module,
     worker_environ,
 )
-from launcher.errors import LaunchError
-from launcher.home import ROOT, Home, write_private
-from launcher.services import HOST, free_port, is_taken
-from launcher.stack import Stack
+from client.launcher.errors import LaunchError
+from client.launcher.home import ROOT, Home, write_private
+from client.launcher.services import HOST, free_port, is_taken
+from client.launcher.stack import Stack
 
 _PORT = 8000
 

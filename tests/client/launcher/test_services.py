@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.errors import LaunchError
-from launcher.services import HOST, Service, free_port, is_taken
+from client.launcher.errors import LaunchError
+from client.launcher.services import HOST, Service, free_port, is_taken
 
 _LISTEN = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(60)"
 

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from launcher.redis_servers import users_text
+from client.launcher.redis_servers import users_text
 
 
 def main(file: Path) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launcher.environment import child_environ, python_module
-from launcher.home import ROOT
-from launcher.services import HOST
+from client.launcher.environment import child_environ, python_module
+from client.launcher.home import ROOT
+from client.launcher.services import HOST
 from tests.stack import RunningStack
 
 pytestmark = pytest.mark.services
@@ -76,7 +76,7 @@ def test_killed_launcher_is_cleared_up_by_the_next_one(make_stack: MakeStack) ->
 
 def _serve(folder: Path, port: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        python_module("launcher", "serve", "--empty", "--port", str(port), "--var", folder),
+        python_module("client.launcher", "serve", "--empty", "--port", str(port), "--var", folder),
         cwd=ROOT, env=child_environ({}), capture_output=True, text=True, check=False,
     )  # fmt: skip
 

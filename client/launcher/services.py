@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from launcher.errors import LaunchError
+from client.launcher.errors import LaunchError
 
 HOST = "127.0.0.1"
 BUCKETS = ("public", "private", "runs")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.home import ROOT
+from client.launcher.home import ROOT
 
 _FILES = ("run", "requirements.txt", "requirements-server.txt", "constraints.txt", "package.json",
           "package-lock.json", ".npmrc", "worker/requirements.txt")  # fmt: skip

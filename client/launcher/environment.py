@@ -6,15 +6,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.home import ROOT, Home
-from launcher.redis_servers import (
+from client.launcher.home import ROOT, Home
+from client.launcher.redis_servers import (
     RedisProgram,
     find_redis,
     password_rules,
     queue_rules,
     redis_service,
 )
-from launcher.services import HOST, Service, free_port, object_service
+from client.launcher.services import HOST, Service, free_port, object_service
 
 _REDIS_PORT, _RUNS_PORT, _S3_PORT = 28010, 28011, 28012
 

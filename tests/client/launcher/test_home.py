@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.errors import LaunchError
-from launcher.home import ROOT, Home, write_private
+from client.launcher.errors import LaunchError
+from client.launcher.home import ROOT, Home, write_private
 
 
 def _home(tmp_path: Path) -> Home:
@@ -81,7 +81,7 @@ def test_record_of_a_dead_launcher_does_not_count(tmp_path: Path) -> None:
 _HOLDER = """
 import sys
 from pathlib import Path
-from launcher.home import Home, write_private
+from client.launcher.home import Home, write_private
 home = Home(Path(sys.argv[1]))
 with home.locked():
     write_private(home.record, '{"base_url": "http://127.0.0.1:9"}')

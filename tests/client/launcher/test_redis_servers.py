@@ -10,8 +10,8 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from launcher.errors import LaunchError
-from launcher.redis_servers import find_redis, users_text
+from client.launcher.errors import LaunchError
+from client.launcher.redis_servers import find_redis, users_text
 from tests.plugins.machine import RunsServer
 
 

@@ -10,9 +10,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.errors import LaunchError
-from launcher.home import write_private
-from launcher.services import HOST, Service
+from client.launcher.errors import LaunchError
+from client.launcher.home import write_private
+from client.launcher.services import HOST, Service
 
 
 @dataclass(frozen=True)

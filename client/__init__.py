@@ -1,0 +1,1 @@
+"""What a person runs at a terminal: the launcher behind ``./run``."""
