@@ -79,7 +79,8 @@ def _whole(machine: Machine) -> int:
         preparing.join()
     code, again = _on_postgres(machine)
     problems += ["The quick tests failed on PostgreSQL."] if code else []
-    code, slow = _pytest(machine, "slow", "-m", _SLOW)
+    # A file stays together: its tests share stacks, images and browsers that are dear to make.
+    code, slow = _pytest(machine, "slow", "-n", "2", "--dist", "loadfile", "-m", _SLOW)
     problems += ["The slow tests failed."] if code else []
     _say_absent(machine)
     total = {key: quick[key] + again[key] + slow[key] for key in quick}
