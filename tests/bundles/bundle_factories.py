@@ -63,7 +63,8 @@ def zip_of(files: dict[str, bytes]) -> io.BytesIO:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as target:
         for name, content in files.items():
-            target.writestr(name, content)
+            # ZipInfo holds no clock time: the same files are always the same bytes.
+            target.writestr(zipfile.ZipInfo(name), content)
     return out
 
 
