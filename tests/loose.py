@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
@@ -91,7 +92,8 @@ class Part:
     def thaw(self) -> None:
         """Let a frozen process and its children go on."""
         for pid in self.family():
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # a child that has ended meanwhile
+                os.kill(pid, signal.SIGCONT)
 
     def family(self) -> list[int]:
         """Return its process id and those of its descendants, parents first."""
