@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from flask import Blueprint, jsonify, request
 from werkzeug.wrappers import Response
 
 from app.errors import Invalid, NotFound, TooLarge
 from app.platform.clock import now
 from app.platform.limiting import limiter
+from app.platform.web import LARGEST
 from app.queues import services as queues
 from app.submissions import events as run_events
 from worker.contract import MAX_EVENTS_BYTES, ContractError, RunEvent
@@ -26,10 +30,24 @@ def _bearer() -> str:
 def _json() -> dict[str, object]:
     if (request.content_length or 0) > MAX_EVENTS_BYTES:
         raise TooLarge(f"Events must stay under {MAX_EVENTS_BYTES // 1024} KiB.")
-    body = request.get_json(silent=True)
+    try:
+        body = _storable(json.loads(request.get_data()))
+    except (ValueError, RecursionError) as error:
+        raise Invalid("Send a JSON object.") from error
     if not isinstance(body, dict):
         raise Invalid("Send a JSON object.")
     return body
+
+
+def _storable(value: Any) -> Any:
+    """Replace in every text what no database stores: NUL and halves of characters."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+    if isinstance(value, list):
+        return [_storable(one) for one in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(one) for key, one in value.items()}
+    return value
 
 
 @bp.post("/runs/<int:run_id>/events")
@@ -37,7 +55,7 @@ def events(run_id: int) -> Response:
     """Take a batch of events of one attempt and answer whether to go on."""
     body = _json()
     number, listed = body.get("attempt"), body.get("events")
-    if not isinstance(number, int) or not isinstance(listed, list):
+    if not isinstance(number, int) or not isinstance(listed, list) or abs(number) > LARGEST:
         raise Invalid("Send attempt (a number) and events (a list).")
     try:
         batch = [RunEvent.from_json(one) for one in listed]

@@ -20,7 +20,9 @@ from flask import (
 )
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.routing import IntegerConverter, Map
 from werkzeug.wrappers import Response
 
 from app.errors import AppError
@@ -32,8 +34,17 @@ log = logging.getLogger(__name__)
 csrf = CSRFProtect()
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LARGEST = 2**31 - 1
+"""The largest number that an id column holds."""
 POLL_OVER = 286
 """htmx stops polling at this status."""
+
+
+class IdConverter(IntegerConverter):
+    """``<int:…>`` in an address; a number that no row can have leads nowhere."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=LARGEST)
 
 
 def is_fragment() -> bool:
@@ -93,12 +104,14 @@ def redirect_to(url: str) -> Response:
 
 
 def init(app: Flask, *, csp: str) -> None:
-    """Install the request's beginning and end, and the error pages."""
+    """Install the request's beginning and end, and the error pages; routes come after this."""
+    app.url_map.converters["int"] = IdConverter
     app.before_request(_begin)
     app.after_request(lambda response: _finish(response, csp))
     app.register_error_handler(AppError, _app_error)
     app.register_error_handler(CSRFError, _csrf_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(DataError, _data_error)
     app.register_error_handler(Exception, _crash)
 
 
@@ -189,6 +202,15 @@ def _http_error(error: HTTPException) -> Response:
         return error.get_response()  # a redirect, or an answer somebody made on purpose
     message = _stock_messages().get(error.code, _("The request could not be read."))
     return error_response(error.code, message)
+
+
+def _data_error(error: DataError) -> Response:
+    """Answer what the database itself refuses to hold or compare, such as a NUL in a text."""
+    event(log, "request.unstorable", level=logging.WARNING, path=request.path)
+    db.rollback()
+    return error_response(
+        422, _("This request holds a character or a number that cannot be used. Leave it out.")
+    )
 
 
 def _crash(error: Exception) -> Response:
