@@ -6,13 +6,12 @@ import re
 from uuid import UUID
 
 from flask import Blueprint, jsonify, make_response, redirect, request
-from flask_limiter.util import get_remote_address
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
 from app.errors import Invalid, NotFound
 from app.platform.clock import now
-from app.platform.limiting import limiter
+from app.platform.limiting import limiter, person
 from app.platform.storage import PUBLIC, ObjectRef, read_bytes
 from app.policy import Viewer
 from app.resources import queries, services
@@ -32,12 +31,8 @@ def _viewer() -> Viewer:
     return Viewer(current_user.id, current_user.username, current_user.is_staff)
 
 
-def _person() -> str:
-    return f"person:{current_user.get_id() or get_remote_address()}"
-
-
 @bp.post("/uploads")
-@limiter.limit("60 per minute; 600 per hour", key_func=_person)
+@limiter.limit("60 per minute; 600 per hour", key_func=person)
 @login_required
 def start_upload() -> Response:
     """Tell the upload island where to send a file, and under which key it is known here."""

@@ -18,7 +18,7 @@ from app.errors import AppError, Invalid, NotFound
 from app.platform import links, storage
 from app.platform.clock import now
 from app.platform.configured import settings
-from app.platform.limiting import limiter
+from app.platform.limiting import limiter, person
 from app.platform.paging import page_number
 from app.platform.web import (
     csrf,
@@ -83,7 +83,7 @@ def _is_open(phase: Phase, moment: Any) -> bool:
 
 @bp.post("/phases/<int:phase_id>/uploads")
 @csrf.exempt  # receive_large_form checks the token, once it is known who sends
-@limiter.limit("120/hour")
+@limiter.limit("120/hour", key_func=person)
 @login_required
 def upload(phase_id: int) -> Response:
     """Take the file: from the form itself, or by the key of what the browser sent to the store."""
@@ -151,7 +151,7 @@ def _reviewed(
 
 @bp.post("/phases/<int:phase_id>/submissions")
 @login_required
-@limiter.limit("120/hour")
+@limiter.limit("120/hour", key_func=person)
 def create(phase_id: int) -> Response:
     """Accept a submission, or show the review again with what is wrong."""
     viewer = _viewer()
