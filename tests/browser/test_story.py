@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ _WATCH = """() => {
   note();
 }"""
 
+_PACED = """
+
+import time
+
+_fit = Model.fit
+
+
+def _slow_fit(self, rows, labels):
+    time.sleep(3)
+    _fit(self, rows, labels)
+
+
+Model.fit = _slow_fit
+"""
+"""The end of a model that takes long enough for its page to show every step."""
+
 
 @pytest.fixture(params=["docker", "bubblewrap"])
 def engine(request: pytest.FixtureRequest) -> str:
@@ -50,6 +67,15 @@ def engine_stack(engine: str, request: pytest.FixtureRequest) -> RunningStack:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo benchmark's bundle and sample submissions."""
     return benchmarks.breast_cancer(tmp_path_factory.mktemp("demo"))
+
+
+def _paced(code: Path) -> Path:
+    """Write a sample of code again, slowed down, so that what is seen does not hang on the machine."""
+    with zipfile.ZipFile(code) as archive:
+        model = archive.read("model.py").decode()
+    paced = code.with_name("paced_code.zip")
+    paced.write_bytes(benchmarks.zipped({"model.py": model + _PACED}))
+    return paced
 
 
 def _bundle_uploaded(organizer: Person, content: bytes) -> None:
@@ -137,8 +163,9 @@ def test_three_people_bring_a_benchmark_from_a_bundle_to_its_board(
     participant.page.get_by_label("I accept the terms").check()
     participant.press("Take part")
     expect(participant.page.get_by_role("status").first).to_contain_text("You take part now.")
-    _uploaded(participant, engine_stack, demo / "sample_code.zip")
-    _submitted(participant, demo / "sample_code.zip")
+    code = _paced(demo / "sample_code.zip")
+    _uploaded(participant, engine_stack, code)
+    _submitted(participant, code)
     seen = participant.page.evaluate("seen")
     assert len({one["state"] for one in seen}) >= 2, seen
     assert len({one["step"] for one in seen} - {None}) >= 2, seen
