@@ -98,7 +98,7 @@ def _details_url() -> Callable[[int], str]:
     return lambda run_id: f"{before}{run_id}{after}"
 
 
-def _cacheable(body: str) -> Response:
+def _cacheable(body: bytes) -> Response:
     """Answer JSON that a client may keep, as long as it asks each time whether it still holds."""
     answer = make_response(body, 200, {"Content-Type": "application/json"})
     answer.headers["Cache-Control"] = "private, no-cache"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -67,6 +68,8 @@ def _measure(database_url: str) -> dict[str, Figures]:
         readers = [[browser(app, None), browser(app, one.in_the_middle)] for one in boards]
         engine = db.engine
         db.session.remove()
+    gc.collect()
+    gc.freeze()  # as wsgi.py does
     # Outside of any context, so that each request has one of its own.
     for board, of_board in zip(boards, readers, strict=True):
         with _counted(engine) as statements:
