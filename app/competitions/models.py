@@ -206,6 +206,8 @@ class Participant(Base):
     reason: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
+    queue_id: Mapped[int | None] = mapped_column(ForeignKey("compute_queues.id"))
+    """Where this person's runs go; None means to the queue of the competition."""
 
     user: Mapped[User] = relationship(lazy="raise_on_sql")
 
