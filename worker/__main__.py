@@ -40,13 +40,14 @@ def main(arguments: list[str]) -> int:
     except (SettingsError, EngineUnavailable) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the operator's terminal
         return 2
+    home = Home(settings.home)
     if arguments == ["check"]:
-        print(json.dumps(_state(engine), indent=1))  # noqa: T201
+        print(json.dumps(_state(engine, home), indent=1))  # noqa: T201
         return 0
     if arguments:
         print("usage: python -m worker [check]", file=sys.stderr)  # noqa: T201
         return 2
-    return _serve(Station(worker, settings, engine, Home(settings.home)))
+    return _serve(Station(worker, settings, engine, home))
 
 
 def _serve(station: Station) -> int:
@@ -54,7 +55,7 @@ def _serve(station: Station) -> int:
     lock = station.home.sign_in(station.worker)
     attempts = station.home.sweep()
     containers = station.engine.sweep(station.home.is_alive)
-    state = _state(station.engine)
+    state = _state(station.engine, station.home)
     event(log, "worker.starts", worker=station.worker, swept=attempts + containers, **state)
     if station.engine.trusted_only:
         event(log, "worker.trusted_only", level=logging.WARNING, engine=station.engine.name)
@@ -88,10 +89,12 @@ def _ease_forking() -> None:
     gc.freeze()
 
 
-def _state(engine: Engine) -> dict[str, Any]:
-    return {
-        "engine": engine.name, "trusted_only": engine.trusted_only, "details": engine.details(),
-    }  # fmt: skip
+def _state(engine: Engine, home: Home) -> dict[str, Any]:
+    """Return what the log and the machine's owner are told of how programs run here."""
+    lack = home.volumes.lack(seen=engine.sees_mounts)
+    limit = f"watched only: {lack}" if lack else "a file system of fixed size"
+    details = {**engine.details(), "output_limit": limit}
+    return {"engine": engine.name, "trusted_only": engine.trusted_only, "details": details}
 
 
 def _beat(station: Station, state: dict[str, Any]) -> None:

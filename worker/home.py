@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from worker.limits import used_bytes
+from worker.volumes import Volumes, release
 
 
 class Home:
-    """``<home>/locks``, ``<home>/runs/<worker>/<attempt>`` and ``<home>/cache``, all private."""
+    """``locks``, ``runs/<worker>/<attempt>``, ``cache`` and ``volumes``, all private."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.volumes = Volumes(folder / "volumes")
         for path in (folder, folder / "locks", folder / "runs", folder / "cache"):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -40,7 +42,7 @@ class Home:
         for folder in (self.folder / "runs").iterdir():
             if not self.is_alive(folder.name):
                 removed += len(list(folder.iterdir()))
-                remove_tree(folder)
+                _clear(folder)
         for lock in (self.folder / "locks").iterdir():
             if _is_free(lock):
                 lock.unlink(missing_ok=True)
@@ -60,7 +62,13 @@ class Home:
     def remove_run(self, worker: str, run_id: int, attempt: int) -> None:
         """Remove what an attempt left that could not do so itself."""
         for folder in (self.folder / "runs" / worker).glob(f"{run_id}-{attempt}-*"):
-            remove_tree(folder)
+            _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove a folder with everything mounted in it."""
+    release(folder)
+    remove_tree(folder)
 
 
 class Cache:

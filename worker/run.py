@@ -16,6 +16,7 @@ from worker.home import Cache, remove_tree
 from worker.scores import Scores
 from worker.settings import Settings
 from worker.transfer import Store
+from worker.volumes import Volumes, release
 
 
 class StopSign:
@@ -66,6 +67,8 @@ class Run:
     store: Store
     cache: Cache
     sign: StopSign
+    volumes: Volumes | None = None
+    """Makes the file systems that programs write to; None where they are only watched."""
 
     image_digest: str = ""
     zips: dict[Input, Path] = field(default_factory=dict)
@@ -109,6 +112,7 @@ class Run:
         for running in self.sign.running:
             running.remove()
         self.pool.shutdown(wait=False, cancel_futures=True)
+        release(self.folder)
         remove_tree(self.folder)
         self.cache.release()
         self.store.close()

@@ -69,6 +69,7 @@ def perform(
         spec=spec, claim=claim, folder=home.new_run(worker, spec.run_id, spec.attempt),
         settings=settings, engine=engine, report=report, store=Store(sign.pause),
         cache=Cache(home.folder / "cache", int(settings.cache_gib * 2**30)), sign=sign,
+        volumes=None if home.volumes.lack(seen=engine.sees_mounts) else home.volumes,
     )  # fmt: skip
     execute(run, say_free)
 

@@ -7,20 +7,18 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from worker.command import Program, Role, expand, tokens
 from worker.contract import Blame, Stream
 from worker.engines import Ended, Mount, Plan, Running
 from worker.errors import RunFailed
-from worker.limits import LogTap, used_bytes
+from worker.limits import LogTap
 from worker.logs import event
 from worker.run import Run
+from worker.watch import Watch
 
 log = logging.getLogger("worker.stage")
 
-_LOOK_S = 0.5
-"""How often the size of what programs write is looked at, if looking is cheap."""
 _DEAD_S = 15.0
 """How long a killed container may take to be gone before the engine counts as stuck."""
 _WATCHDOG_S = 30.0
@@ -75,7 +73,8 @@ def run_parts(run: Run, parts: Sequence[Part], *, until: Role | None = None) -> 
         RunFailed: time or space ran out, or the machine failed.
         Stopped: the attempt must end; every container is killed.
     """
-    watch = _Watch(run, parts)
+    mounts = [mount for part in parts for mount in part.mounts]
+    watch = Watch(run, parts[0].role, mounts, parts[0].blame)
     started: list[tuple[Part, Running]] = []
     # Even if this thread hangs in the engine, containers do not outlive their limit for long.
     watchdog = threading.Timer(run.spec.timeout_s + _WATCHDOG_S, run.sign.kill_all)
@@ -90,6 +89,7 @@ def run_parts(run: Run, parts: Sequence[Part], *, until: Role | None = None) -> 
         watchdog.cancel()
     run.check()
     watch.check()
+    watch.settle()
     for part in parts:
         if until in (None, part.role):
             _judge(run, part)
@@ -123,7 +123,7 @@ def _tap(run: Run, stream: Stream) -> LogTap:
 
 
 def _wait(
-    run: Run, started: Sequence[tuple[Part, Running]], watch: _Watch, until: Role | None
+    run: Run, started: Sequence[tuple[Part, Running]], watch: Watch, until: Role | None
 ) -> None:
     """Return once all have ended, the one that counts has, or something forbids going on."""
     deadline = time.monotonic() + run.spec.timeout_s
@@ -161,31 +161,6 @@ def _finish(run: Run, started: Sequence[tuple[Part, Running]]) -> None:
             log, "container.ended", run_id=run.spec.run_id, role=str(part.role),
             code=part.ended.code, seconds=round(part.ended.seconds, 3),
         )  # fmt: skip
-
-
-class _Watch:
-    """Looks at how much programs have written, more rarely when looking is slow."""
-
-    def __init__(self, run: Run, parts: Sequence[Part]) -> None:
-        self._limit_mib = run.spec.output_mib
-        self._blame = parts[0].blame
-        self._sign = run.sign
-        folders = {mount.source for part in parts for mount in part.mounts if mount.writable}
-        self._before: dict[Path, int] = {folder: used_bytes(folder) for folder in folders}
-        self.next_look_s = _LOOK_S
-        self._looked_at = time.monotonic()
-
-    def check(self) -> None:
-        """Raise RunFailed when more was written than the run may leave behind."""
-        began = time.monotonic()
-        written = sum(used_bytes(folder) - before for folder, before in self._before.items())
-        self.next_look_s = max(_LOOK_S, 10 * (time.monotonic() - began))
-        if written > self._limit_mib * 2**20:
-            raise RunFailed(
-                f"The output is too large: the limit is {self._limit_mib} MiB and 100000 files. "
-                "The programs were stopped. Write less, or smaller files.",
-                self._blame,
-            )
 
 
 def _too_slow(run: Run, still: Sequence[Part]) -> RunFailed:

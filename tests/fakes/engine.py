@@ -61,6 +61,7 @@ class FakeEngine:
 
     name = "fake"
     trusted_only = False
+    sees_mounts = False
 
     def __init__(self, programs: Mapping[Role, Program] | None = None) -> None:
         self.programs = dict(programs or {})

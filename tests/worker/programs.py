@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tests.worker.site import zip_of
 
 SCORE = """
@@ -15,6 +17,11 @@ open(os.path.join(target, "detailed_results.html"), "w").write("<p>done</p>")
 """
 
 
-def program(script: str, command: str = "python3 $program/main.py $input $output") -> bytes:
-    """Zip a script and the metadata that runs it."""
-    return zip_of({"metadata.yaml": f"command: {command}\n", "main.py": script})
+def program(
+    script: str,
+    command: str = "python3 $program/main.py $input $output",
+    more: Mapping[str, bytes] | None = None,
+) -> bytes:
+    """Zip a script, the metadata that runs it, and more files."""
+    files = {"metadata.yaml": f"command: {command}\n", "main.py": script}
+    return zip_of({**files, **(more or {})})

@@ -96,6 +96,10 @@ class Engine(Protocol):
     trusted_only: bool
     """True where a program is not kept from harming the machine."""
 
+    @property
+    def sees_mounts(self) -> bool:
+        """Whether what the worker mounts is there for programs, too."""
+
     def prepare(self, image: str) -> str:
         """Make an image ready and return its digest ("" where there are no images).
 

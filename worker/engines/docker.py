@@ -35,6 +35,7 @@ from worker.engines import (
     run_uid,
 )
 from worker.engines.images import Images, daemon_failure
+from worker.engines.view import shares_mounts
 from worker.errors import EngineUnavailable, RunFailed
 from worker.logs import event
 
@@ -88,6 +89,7 @@ class DockerEngine:
         parts = " ".join(str(part.get("Name")) for part in self._version.get("Components") or [])
         self.name = "podman" if "podman" in parts.lower() else "docker"
         self._rootless = "rootless" in security
+        self.sees_mounts = shares_mounts(socket)
 
     @property
     def client(self) -> APIClient:

@@ -42,6 +42,7 @@ class ProcessEngine:
     """
 
     trusted_only = True
+    sees_mounts = True
 
     def __init__(self, home: Path, bubblewrap: str, python: Path) -> None:
         self._bubblewrap, self._python = bubblewrap, python
