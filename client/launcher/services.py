@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 from client.launcher.errors import LaunchError
 
 HOST = "127.0.0.1"
+_DRAWN = range(20_000, 32_000)
 BUCKETS = ("public", "private", "runs")
 
 
@@ -31,13 +33,17 @@ def is_taken(port: int) -> bool:
 
 
 def free_port(wanted: int = 0) -> int:
-    """Return the wanted port, or any free one when that is taken or not given."""
+    """Return the wanted port, or any free one when that is taken or not given.
+
+    Drawn at random from below the ports that outgoing connections get: neither one of those nor
+    somebody who draws at the same moment takes it before its server does.
+    """
     if wanted and not is_taken(wanted):
         return wanted
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(_DRAWN)
+        if not is_taken(port):
+            return port
 
 
 @dataclass
