@@ -74,7 +74,13 @@ class Gate:
     @property
     def url(self) -> str:
         """Where the door is."""
-        return f"http://{HOST}:{self._server.server_address[1]}"
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """Its port on loopback."""
+        port: int = self._server.server_address[1]
+        return port
 
     def __enter__(self) -> Gate:
         self._thread.start()

@@ -9,8 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from docker import DockerClient
@@ -58,6 +58,14 @@ class Part:
                 self._command, cwd=ROOT, env=self._environ, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
+
+    @contextmanager
+    def changed(self, environ: Mapping[str, str]) -> Iterator[None]:
+        """Let what is started meanwhile see other variables."""
+        before = self._environ
+        self._environ = {**before, **environ}
+        yield
+        self._environ = before
 
     def stop(self) -> None:
         """Ask it to end and wait for that."""
@@ -248,12 +256,16 @@ class LooseStack:
 
     def another_worker(self, folder: Path | None = None) -> Part:
         """Start one more worker of the same machine, in a folder of its own if it is given one."""
-        home = {"PLUMBLINE_WORKER_HOME": str(folder)} if folder else {}
         name = f"worker{len(self._more) + 2}"
-        part = Part(name, python_module("worker"), self._full | home, self._log(name))
+        part = self.make_worker(name, python_module("worker"), folder)
         self._more.append(part)
         part.start()
         return part
+
+    def make_worker(self, name: str, command: Sequence[str], folder: Path | None) -> Part:
+        """Describe one more worker of the same machine; whoever asks looks after it."""
+        home = {"PLUMBLINE_WORKER_HOME": str(folder)} if folder else {}
+        return Part(name, command, self._full | home, self._log(name))
 
     def send_home(self) -> None:
         """End all workers but the first."""

@@ -89,13 +89,22 @@ def assert_invariants(database_url: str, s3: Mapping[str, str]) -> None:
     Args:
         s3: ``s3_url``, ``s3_access_key`` and ``s3_secret_key``.
     """
+    broken = broken_invariants(database_url, s3)
+    assert not broken, "\n".join(broken)
+
+
+def broken_invariants(database_url: str, s3: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each invariant that is broken, with ids.
+
+    Args:
+        s3: ``s3_url``, ``s3_access_key`` and ``s3_secret_key``.
+    """
     engine = create_engine(database_url)
     try:
         with engine.connect() as connection:
-            broken = _broken(connection) + _missing(connection, s3)
+            return _broken(connection) + _missing(connection, s3)
     finally:
         engine.dispose()
-    assert not broken, "\n".join(broken)
 
 
 def _broken(connection: Connection) -> list[str]:

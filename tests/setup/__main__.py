@@ -1,4 +1,4 @@
-"""``./run test`` and ``./run bench``: checks first, servers meanwhile, then the tests."""
+"""``./run test``, ``./run bench`` and ``./run soak``: checks first, servers meanwhile, then the tests."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from client.launcher.environment import child_environ
 from client.launcher.errors import LaunchError
 from client.launcher.home import ROOT, Home
 from tests.setup.machine import Machine
+from tests.soak.soaking import main as soak
 
 _PYTHON = str(ROOT / ".venv" / "bin" / "python")
 _SLOW = "services or chaos or browser"
@@ -28,7 +29,7 @@ _NOTHING_COLLECTED = 5
 
 
 def main(arguments: list[str]) -> int:
-    """Carry out ``test`` or ``bench``; return the exit code."""
+    """Carry out ``test``, ``bench`` or ``soak``; return the exit code."""
     command, *rest = arguments
     signal.signal(signal.SIGTERM, _interrupt)
     home = Home(ROOT / "var" / "test")
@@ -39,6 +40,8 @@ def main(arguments: list[str]) -> int:
             try:
                 if command == "bench":
                     return _bench(machine, rest)
+                if command == "soak":
+                    return _soak(machine, rest)
                 return _chosen(machine, rest) if rest else _whole(machine)
             finally:
                 machine.stop()
@@ -56,6 +59,12 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _bench(machine: Machine, arguments: list[str]) -> int:
     machine.start()
     return _run("-m", "tests.bench", *arguments, extra=machine.environ)
+
+
+def _soak(machine: Machine, arguments: list[str]) -> int:
+    machine.start()
+    _say_absent(machine)
+    return soak(arguments, machine.environ, machine.engine)
 
 
 def _chosen(machine: Machine, arguments: list[str]) -> int:

@@ -29,6 +29,7 @@ _UNNEEDED = (
     "usr/share/locale",
 )
 _PATIENCE_S = 60
+_REVIVALS = 5
 
 
 class Engine:
@@ -44,6 +45,7 @@ class Engine:
         self._folder, self._short, self._log = folder, short, log
         self.host = f"unix://{short / 'docker.sock'}"
         self.process: subprocess.Popen[bytes] | None = None
+        self._driver = ""
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start and wait until it answers; falls back to the storage driver that works anywhere.
@@ -54,9 +56,23 @@ class Engine:
         for driver in ("overlay2", "vfs"):
             self.process = self._spawn(driver)
             if self._answers():
+                self._driver = driver
                 return self.process
             self.stop()
         raise LaunchError(f"The Docker Engine does not start here: see {self._log}")
+
+    def revive(self) -> subprocess.Popen[bytes]:
+        """Start it after a kill, with the storage it had; what it left may keep it from that a while.
+
+        Raises:
+            LaunchError: it does not come back.
+        """
+        for _ in range(_REVIVALS):
+            self.process = self._spawn(self._driver)
+            if self._answers():
+                return self.process
+            self.stop()
+        raise LaunchError(f"The Docker Engine does not come back: see {self._log}")
 
     def _spawn(self, driver: str) -> subprocess.Popen[bytes]:
         command = [

@@ -26,7 +26,8 @@ class Machine:
         self.absent: list[str] = []
         """Sentences on what is not here, for the closing summary."""
         self._services: list[Service] = []
-        self._engine: Engine | None = None
+        self.engine: Engine | None = None
+        """The tests' own Docker Engine, once started."""
         self._short = Path(tempfile.mkdtemp(prefix="plumbline-"))
         # The server's user must be able to reach its cluster below it.
         self._short.chmod(0o711)
@@ -45,8 +46,8 @@ class Machine:
         """Stop everything that was started here."""
         for service in reversed(self._services):
             service.stop()
-        if self._engine is not None:
-            self._engine.stop()
+        if self.engine is not None:
+            self.engine.stop()
         for path in self.home.pids.glob("*.pid"):
             path.unlink()
         shutil.rmtree(self._short, ignore_errors=True)
@@ -94,11 +95,11 @@ class Machine:
         if os.geteuid() != 0:
             raise LaunchError("The tests' own Docker Engine needs root.")
         log = self.home.logs / "dockerd.log"
-        self._engine = Engine(self.home.path / "docker", self._short, log)
-        leftovers.note(self.home, "dockerd", self._engine.start().pid)
-        self._engine.build_image(self.home.path, self.home.logs / "image.log")
-        self.environ["PLUMBLINE_TEST_DOCKER_HOST"] = self._engine.host
+        self.engine = Engine(self.home.path / "docker", self._short, log)
+        leftovers.note(self.home, "dockerd", self.engine.start().pid)
+        self.engine.build_image(self.home.path, self.home.logs / "image.log")
+        self.environ["PLUMBLINE_TEST_DOCKER_HOST"] = self.engine.host
         self.environ["PLUMBLINE_TEST_IMAGE"] = IMAGE
-        python = self._engine.python_version()
+        python = self.engine.python_version()
         found = wheels.download(self.home.path / "wheels", python, self.home.logs / "wheels.log")
         self.environ["PLUMBLINE_TEST_WHEELS"] = str(found)

@@ -19,6 +19,8 @@ _PROGRAMS = {
     "redis-server": "redis-server",
     "docker-compose": "docker-compose",
     "initdb": "postgresql",
+    "faketime": "faketime",
+    "ip": "iproute2",
 }
 _FONTS = Path("/usr/share/fonts/truetype/dejavu"), "fonts-dejavu-core"
 _POLICY = Path("/usr/sbin/policy-rc.d")

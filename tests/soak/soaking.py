@@ -1,0 +1,134 @@
+"""``./run soak --seed N``: shake a whole stack under load, and print what became of it."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.chaos.conftest import SLOW_SCORING
+from tests.insider import Insider
+from tests.services import bundles
+from tests.setup.docker import Engine
+from tests.soak import faults, verdict
+from tests.soak.load import Load
+from tests.soak.verdict import Verdict
+from tests.soak.world import World, open_folder
+
+PEOPLE = 8
+_LONGEST_GAP_S = 2.0
+_STUCK_AFTER_S = 120.0
+
+
+def main(arguments: list[str], environ: Mapping[str, str], engine: Engine | None) -> int:
+    """Soak with each seed that is asked for; return the exit code.
+
+    Args:
+        environ: what ``./run test`` tells its tests of the servers it has started.
+        engine: the Docker Engine among them.
+    """
+    parser = argparse.ArgumentParser(prog="./run soak")
+    parser.add_argument("--seed", type=int, action="append", metavar="N", help="may be repeated")
+    parser.add_argument("--submissions", type=int, default=200, metavar="N")
+    parser.add_argument("--faults", type=int, default=50, metavar="N")
+    chosen = parser.parse_args(arguments)
+    is_good = True
+    for seed in chosen.seed or [random.SystemRandom().randrange(1, 10**6)]:
+        with open_folder() as folder:
+            found = soak(
+                folder, _of_worker(environ), engine, seed, chosen.submissions, chosen.faults
+            )
+        is_good = is_good and found.is_good
+    return 0 if is_good else 1
+
+
+def _of_worker(environ: Mapping[str, str]) -> dict[str, str]:
+    if "PLUMBLINE_TEST_DOCKER_HOST" not in environ:
+        return {"PLUMBLINE_WORKER_ENGINE": "process"}
+    return {
+        "PLUMBLINE_WORKER_ENGINE": "docker",
+        "PLUMBLINE_WORKER_DOCKER_HOST": environ["PLUMBLINE_TEST_DOCKER_HOST"],
+        "PLUMBLINE_WORKER_IMAGE_MAP": f"*={environ['PLUMBLINE_TEST_IMAGE']}",
+        "PLUMBLINE_WORKER_PULL_POLICY": "never",
+    }
+
+
+def soak(
+    folder: Path, settings: Mapping[str, str], engine: Engine | None, seed: int,
+    submissions: int, count: int,
+) -> Verdict:  # fmt: skip
+    """Run one seed: people submit, parts fail and are mended, and everything is accounted for."""
+    chance, found = random.Random(seed), Verdict(seed)
+    began = time.monotonic()
+    with World(folder, settings, engine) as world:
+        with Insider(world.stack.environ) as insider:
+            names = [f"person{number}" for number in range(min(PEOPLE, submissions))]
+            bundle = bundles.bundle(
+                "Soaked", scoring=bundles.program(SLOW_SCORING), input_data=bundles.NUMBERS
+            )
+            load = Load(world.stack.base_url, insider.benchmark(bundle, *names))
+            cookies = [insider.cookie(name) for name in names]
+        gap_s = count * 4.0 * len(names) / submissions / 2
+        people = [
+            threading.Thread(
+                target=load.submit_all, daemon=True,
+                args=(cookie, _share(submissions, len(names), number), f"{seed}-{number}", gap_s),
+            )
+            for number, cookie in enumerate(cookies)
+        ]  # fmt: skip
+        for person in people:
+            person.start()
+        for fault in faults.drawn(faults.possible(world), count, chance):
+            _strike(world, fault, chance, found)
+        world.mend()
+        for person in people:
+            person.join(_STUCK_AFTER_S)
+        load.ended.set()
+        _settle(world, load)
+        found.wrong += verdict.check(world) + load.refused
+        verdict.judge(world, load.accepted, found)
+        if len(load.accepted) < submissions:
+            found.wrong.append(f"only {len(load.accepted)} of {submissions} were accepted")
+        _say(found, time.monotonic() - began, world)
+    return found
+
+
+def _share(total: int, people: int, number: int) -> int:
+    return total // people + (number < total % people)
+
+
+def _strike(world: World, fault: faults.Fault, chance: random.Random, found: Verdict) -> None:
+    time.sleep(chance.uniform(0, _LONGEST_GAP_S))
+    seconds = chance.uniform(0, fault.longest_s)
+    print(f"{found.faults + 1:3d} {fault.name} ({seconds:.1f} s)", flush=True)
+    fault.strike(world, chance, seconds)
+    world.mend()
+    found.faults += 1
+    for sentence in verdict.check(world):
+        print(f"    BROKEN: {sentence}", flush=True)
+        found.wrong.append(f"after {fault.name}: {sentence}")
+
+
+def _settle(world: World, load: Load) -> None:
+    """Wait until every accepted submission is over, or has had time enough to be."""
+    end = time.monotonic() + _STUCK_AFTER_S
+    while time.monotonic() < end:
+        if not verdict.unfinished(world, [one.submission_id for one in load.accepted]):
+            return
+        time.sleep(0.5)
+
+
+def _say(found: Verdict, seconds: float, world: World) -> None:
+    for kind in ("lost", "scored_twice", "stuck", "wrong"):
+        for sentence in getattr(found, kind):
+            print(f"{kind}: {sentence}")
+    if not found.is_good:
+        kept = Path("var/soak") / str(found.seed)
+        kept.mkdir(parents=True, exist_ok=True)
+        for path in world.stack.home.logs.iterdir():
+            (kept / path.name).write_bytes(path.read_bytes())
+        print(f"The logs are in {kept}")
+    print(f"{found} ({seconds:.0f} s)", flush=True)
