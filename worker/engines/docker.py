@@ -1,8 +1,4 @@
-"""Docker and Podman, through the API socket that both speak.
-
-The seccomp profile is the daemon's own: since version 25 Docker's refuses io_uring; on an older
-one ``details()`` says that it does not.
-"""
+"""Docker and Podman, through the API socket that both speak."""
 
 from __future__ import annotations
 
@@ -33,10 +29,12 @@ from worker.engines import (
     give_to,
     open_to_all,
     run_uid,
+    seccomp,
 )
 from worker.engines.images import Images, daemon_failure
 from worker.engines.view import shares_mounts
 from worker.errors import EngineUnavailable, RunFailed
+from worker.limits import MAX_ENTRIES
 from worker.logs import event
 
 log = logging.getLogger("worker.engines.docker")
@@ -44,7 +42,6 @@ log = logging.getLogger("worker.engines.docker")
 LABEL = "plumbline"
 _CALL_TIMEOUT_S = 60
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_FIRST_WITHOUT_IO_URING = 25
 _FRAME_HEAD = struct.Struct(">BxxxL")
 """Before each piece of output: the channel, and how many bytes follow."""
 _STDERR = 2
@@ -186,14 +183,12 @@ class DockerEngine:
             f"{one.source}:{one.target}:{'rw' if one.writable else 'ro'}" for one in plan.mounts
         ]
         memory = plan.memory_mib * 2**20
-        # A program that has the whole container may also run what it writes to /tmp.
-        execute = "exec" if plan.writable_root else "noexec"
         config: dict[str, Any] = {
             "binds": [*binds, f"{self._shims}:{SHIM_FOLDER}:ro"],
             "network_mode": "bridge" if plan.network else "none",
             "read_only": not plan.writable_root,
             "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
+            "security_opt": ["no-new-privileges", f"seccomp={seccomp.profile()}"],
             "mem_limit": memory,
             "memswap_limit": memory,
             "nano_cpus": int(plan.cpus * 1e9),
@@ -206,7 +201,7 @@ class DockerEngine:
                 Ulimit(name="core", soft=0, hard=0),
                 Ulimit(name="fsize", soft=_file_bytes(plan), hard=_file_bytes(plan)),
             ],
-            "tmpfs": {"/tmp": f"rw,nosuid,nodev,{execute},size={_tmp_mib(plan)}m,mode=1777"},  # noqa: S108
+            "tmpfs": {"/tmp": _tmp_options(plan)},  # noqa: S108
             "log_config": LogConfig(type="none"),  # the attached stream is the only reader
         }
         if self._gpus:
@@ -238,12 +233,11 @@ class DockerEngine:
     def details(self) -> dict[str, Any]:
         """See :class:`worker.engines.Engine`."""
         version = str(self._version.get("Version", ""))
-        major = version.split(".")[0]
-        old = self.name == "docker" and major.isdigit() and int(major) < _FIRST_WITHOUT_IO_URING
-        warning = "this Docker lets programs use io_uring; version 25 does not" if old else ""
+        ignored = self.name == "podman" and self._gpus
+        warning = "the socket of Podman may ignore that GPUs are asked for" if ignored else ""
         return {
             "version": version, "socket": self._socket, "rootless": self._rootless,
-            "seccomp": "the engine's own profile", "warning": warning,
+            "gpus": self._gpus, "warning": warning,
         }  # fmt: skip
 
 
@@ -341,6 +335,13 @@ def _file_bytes(plan: Plan) -> int:
 
 def _tmp_mib(plan: Plan) -> int:
     return max(64, plan.memory_mib // 4)
+
+
+def _tmp_options(plan: Plan) -> str:
+    # A program that has the whole container may also run what it writes to /tmp.
+    execute = "exec" if plan.writable_root else "noexec"
+    size = f"size={_tmp_mib(plan)}m,nr_inodes={MAX_ENTRIES}"
+    return f"rw,nosuid,nodev,{execute},{size},mode=1777"
 
 
 def _gpu_request(gpus: str) -> DeviceRequest:
