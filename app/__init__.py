@@ -33,7 +33,8 @@ from app.platform.web import csrf
 from app.resources import queries as resources
 from app.resources.routes import bp as resources_bp
 from app.settings import Settings
-from app.submissions import dispatch, outcome
+from app.submissions import dispatch, load, outcome
+from app.submissions.organizing.routes import bp as organizing_bp
 from app.submissions.routes import bp as submissions_bp
 
 _LOOPBACK = {"127.0.0.1", "localhost"}
@@ -90,6 +91,7 @@ def _features(app: Flask) -> None:
     app.register_blueprint(bundles_bp)
     app.register_blueprint(worker_api_bp)
     csrf.exempt(worker_api_bp)  # machines bring bearer tokens; these routes read no cookie
+    app.register_blueprint(organizing_bp)
     cli.register(app)
     outcome.on_ended[:] = [leaderboards.refresh]
     outcome.on_waiting[:] = [dispatch.ring]

@@ -98,6 +98,8 @@ def _owner(viewer: Viewer, thing: Thing) -> bool:
 
 
 def _organizer(viewer: Viewer, thing: Thing) -> bool:
+    if isinstance(thing, Submission) and thing.is_trial:
+        return False  # a trial is the organizers': its task may be one that nobody should know of
     competition = _competition(thing)
     return (
         competition is not None

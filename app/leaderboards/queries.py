@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, literal, or_, select, tuple_
-from sqlalchemy.orm import joinedload
+from sqlalchemy import Exists, Select, exists, func, literal, or_, select, tuple_
+from sqlalchemy.orm import aliased, joinedload
 
 from app import policy
 from app.accounts.models import User
@@ -78,12 +78,30 @@ def own_submissions(phase: Phase, viewer: Viewer) -> list[Submission]:
             Submission.phase_id == phase.id,
             Submission.owner_id == viewer.user_id,
             Submission.state == State.FINISHED,
+            Submission.is_trial.is_(False),
+            ~_rerun_since(),
         )
         .order_by(Submission.on_board.desc(), Submission.created_at.desc(), Submission.id.desc())
         .limit(OWN_LISTED)
         .options(joinedload(Submission.file))
     )
     return list(found)
+
+
+def _rerun_since() -> Exists:
+    """Whether a later re-run of the same file finished, which stands in its place."""
+    later = aliased(Submission)
+    family_id = func.coalesce(Submission.rerun_of_id, Submission.id)
+    return (
+        exists()
+        .where(
+            later.rerun_of_id == family_id,
+            later.id > Submission.id,
+            later.state == State.FINISHED,
+            later.is_trial.is_(False),
+        )
+        .correlate(Submission)
+    )
 
 
 def submission(submission_id: int, viewer: Viewer) -> Submission:

@@ -97,6 +97,8 @@ class Candidate:
     """Whether it stands there now."""
     sort_key: bytes = b""
     """Needed where :func:`compares` says so."""
+    family_id: int = 0
+    """Id of what the participant submitted, which a re-run stands for; breaks ties."""
 
 
 def compares(rule: SubmissionRule) -> bool:
@@ -117,7 +119,9 @@ def chosen(rule: SubmissionRule, candidates: Sequence[Candidate]) -> frozenset[i
     if rule is SubmissionRule.FORCE_LATEST_MULTIPLE:
         return _ids(candidates)
     if rule is SubmissionRule.FORCE_LAST:
-        by_time = sorted(candidates, key=lambda one: (one.submitted_at, one.submission_id))
+        by_time = sorted(
+            candidates, key=lambda one: (one.submitted_at, one.family_id, one.submission_id)
+        )
         return _ids(by_time[-1:])
     if rule is SubmissionRule.FORCE_BEST:
         return _ids(_by_rank(candidates)[:1])
@@ -128,7 +132,10 @@ def chosen(rule: SubmissionRule, candidates: Sequence[Candidate]) -> frozenset[i
 
 
 def _by_rank(candidates: Iterable[Candidate]) -> list[Candidate]:
-    return sorted(candidates, key=lambda one: (one.sort_key, one.submitted_at, one.submission_id))
+    def key(one: Candidate) -> tuple[bytes, datetime, int, int]:
+        return one.sort_key, one.submitted_at, one.family_id, one.submission_id
+
+    return sorted(candidates, key=key)
 
 
 def _ids(candidates: Iterable[Candidate]) -> frozenset[int]:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from app import policy
 from app.competitions.drafts import SubmissionRule
@@ -38,6 +38,8 @@ AUTOMATIC = {
 }
 """The rules that choose by themselves, and what they say to whoever tries."""
 
+_ORIGINAL_ID = func.coalesce(Submission.rerun_of_id, Submission.id)
+
 REMOVABLE = (SubmissionRule.ADD_AND_DELETE, SubmissionRule.ADD_AND_DELETE_MULTIPLE)
 """The rules under which an entry can be taken off."""
 
@@ -55,8 +57,10 @@ def refresh(submission: Submission, *, now: datetime) -> None:
     """Let the board follow a submission that ended: apply its rule to the owner's submissions.
 
     Idempotent, and computed from the scores of runs each time: it may be called again and in any
-    order of endings.
+    order of endings. A trial stands on no board.
     """
+    if submission.is_trial:
+        return
     board = _lock(submission.phase_id)
     if board is not None:
         _settle(board, {submission.id}, owner_id=submission.owner_id)
@@ -70,17 +74,29 @@ def add(actor: Viewer, submission: Submission, *, now: datetime) -> None:
 
     Raises:
         Forbidden: the actor is neither the owner nor an organizer.
-        Refused: the board chooses by itself, or the submission is not finished.
+        Refused: the board chooses by itself, the submission is not finished, it is a trial, or
+            a re-run of it stands in its place.
     """
     board = _changeable(actor, submission)
     if submission.state != State.FINISHED:
         raise Refused(
             f"Only a finished submission can stand on the board; this one is {submission.state}."
         )
+    _require_current(board, submission)
     others: set[int] = set()
     if board.rule is not SubmissionRule.ADD_AND_DELETE_MULTIPLE:
         others = _standing(board, submission.owner_id) - {submission.id}
     _write(board, gone=others, fresh={submission.id})
+
+
+def _require_current(board: _Board, submission: Submission) -> None:
+    if submission.is_trial:
+        raise Refused("A trial on a task of the organizer's choice stands on no board.")
+    found = _candidates(board, submission.owner_id, scored=False)
+    ids = {one.submission_id for one in found if one.family_id == submission.family_id}
+    if submission.id not in ids:
+        current = max(ids, default=submission.id)
+        raise Refused(f"Submission {current} ran the same file again; add that one instead.")
 
 
 def remove(actor: Viewer, submission: Submission, *, now: datetime) -> None:
@@ -171,19 +187,34 @@ def _settle(board: _Board, changed: set[int] | None, *, owner_id: int | None = N
     return len(wanted)
 
 
-def _candidates(board: _Board, owner_id: int | None) -> list[Candidate]:
+def _candidates(board: _Board, owner_id: int | None, *, scored: bool = True) -> list[Candidate]:
+    """Return what the rule chooses from: of each submission and its re-runs the last that finished.
+
+    It counts as submitted when the participant did so, and stands where any of its family does.
+    """
+    original = aliased(Submission)
     statement = (
-        select(Submission.id, Submission.owner_id, Submission.created_at, Entry.submission_id)
+        select(
+            Submission.id, Submission.owner_id, Entry.submission_id, _ORIGINAL_ID,
+            func.coalesce(original.created_at, Submission.created_at),
+        )
         .outerjoin(Entry, Entry.submission_id == Submission.id)
-        .where(Submission.phase_id == board.phase_id, Submission.state == State.FINISHED)
-    )
+        .outerjoin(original, original.id == Submission.rerun_of_id)
+        .where(
+            Submission.phase_id == board.phase_id, Submission.state == State.FINISHED,
+            Submission.is_trial.is_(False),
+        )
+        .order_by(Submission.id)
+    )  # fmt: skip
     if owner_id is not None:
         statement = statement.where(Submission.owner_id == owner_id)
-    found = [
-        Candidate(id_, owner, submitted_at, stands=entry_id is not None)
-        for id_, owner, submitted_at, entry_id in db.session.execute(statement)
-    ]
-    return _with_keys(board, found) if compares(board.rule) else found
+    families: dict[int, Candidate] = {}
+    for id_, owner, entry_id, family_id, submitted_at in db.session.execute(statement):
+        before = families.get(family_id)
+        stands = entry_id is not None or (before is not None and before.stands)
+        families[family_id] = Candidate(id_, owner, submitted_at, stands, family_id=family_id)
+    found = list(families.values())
+    return _with_keys(board, found) if scored and compares(board.rule) else found
 
 
 def _with_keys(board: _Board, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -262,12 +293,19 @@ def _entries(board: _Board, ids: Sequence[int]) -> list[dict[str, object]]:
             "scores": projections[submission_id].as_json(),
         }
         for some in _portions(ids)
-        for submission_id, owner_id, submitted_at in db.session.execute(
-            select(Submission.id, Submission.owner_id, Submission.created_at).where(
-                Submission.id.in_(some)
-            )
-        )
+        for submission_id, owner_id, submitted_at in db.session.execute(_submitted(some))
     ]
+
+
+def _submitted(ids: Collection[int]) -> Select[tuple[int, int, datetime]]:
+    """Select owner and time of submissions; a re-run counts from when its original came."""
+    original = aliased(Submission)
+    came = func.coalesce(original.created_at, Submission.created_at)
+    return (
+        select(Submission.id, Submission.owner_id, came)
+        .outerjoin(original, original.id == Submission.rerun_of_id)
+        .where(Submission.id.in_(ids))
+    )
 
 
 def _portions(ids: Collection[int]) -> Iterator[list[int]]:

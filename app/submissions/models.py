@@ -93,6 +93,10 @@ class Submission(Base):
     fact_sheet_answers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     idempotency_key: Mapped[str | None] = mapped_column(String(64))
     """A client's own name for this act, so that sending it twice makes one submission."""
+    rerun_of_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"), index=True)
+    """What the participant submitted, where an organizer ran its file again; never itself a re-run."""
+    is_trial: Mapped[bool] = mapped_column(default=False)
+    """A re-run on a task of the organizer's choice: theirs to see, and never on a board."""
     on_board: Mapped[bool] = mapped_column(default=False)
     """Whether it stands on its phase's board; the board's feature keeps it."""
     counted_on: Mapped[date | None] = mapped_column(Date)
@@ -106,6 +110,11 @@ class Submission(Base):
     runs: Mapped[list[Run]] = relationship(
         back_populates="submission", order_by="Run.order", lazy="raise_on_sql"
     )
+
+    @property
+    def family_id(self) -> int:
+        """Id of what the participant submitted: its own, unless it is a re-run."""
+        return self.rerun_of_id or self.id
 
 
 class Run(Base):

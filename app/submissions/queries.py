@@ -305,7 +305,9 @@ class SubmissionRow:
 
 def mine(competition: Competition, viewer: Viewer, page: int) -> Page[SubmissionRow]:
     """Return the viewer's own submissions to a competition, the newest first."""
-    statement = select(Submission).where(Submission.owner_id == viewer.user_id)
+    statement = select(Submission).where(
+        Submission.owner_id == viewer.user_id, Submission.is_trial.is_(False)
+    )
     return _listed(statement, competition, page)
 
 

@@ -35,7 +35,7 @@ from app.resources import queries as resource_queries
 from app.resources import services as resources
 from app.resources.measuring import MIB
 from app.resources.models import FileKind, StoredFile
-from app.submissions import factsheet, queries, quota, services
+from app.submissions import factsheet, queries, quota, reruns, services
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.models import Run, Submission
 from worker.contract import Output
@@ -210,6 +210,7 @@ def detail(submission_id: int) -> Response:
     return page(
         "submissions/detail.html", frame=frame, tab=_tab(submission, viewer), shown=shown,
         rules=submission.phase.leaderboard, log=_chosen_log(shown, viewer),
+        relatives=reruns.relatives(submission, viewer),
         attempts={row.run.id: queries.attempts(row.run) for row in shown.runs},
     )  # fmt: skip
 

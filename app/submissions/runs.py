@@ -13,7 +13,6 @@ from app.platform.configured import settings
 from app.platform.db import db
 from app.platform.logging import request_id
 from app.platform.storage import RUNS, ObjectRef
-from app.queues.models import ComputeQueue
 from app.resources.models import StoredFile, TaskRevision
 from app.submissions.models import Attempt, Run, State, Submission, SubmissionNumber
 from worker.contract import Claim, Download, Input, Output, RunSpec
@@ -35,13 +34,13 @@ def draw_number() -> int:
 
 
 def plan(
-    submission: Submission, revision: TaskRevision, queue: ComputeQueue, *, order: int,
+    submission: Submission, revision: TaskRevision, queue_id: int, *, order: int,
     image: str, now: datetime,
 ) -> Run:  # fmt: skip
     """Add the run of a submission on one task revision; nothing is sent yet."""
     run = Run(
         id=draw_number(), submission_id=submission.id, task_id=revision.task_id,
-        task_revision_id=revision.id, queue_id=queue.id, order=order, image=image,
+        task_revision_id=revision.id, queue_id=queue_id, order=order, image=image,
         state=submission.state, queued_at=now,
     )  # fmt: skip
     db.session.add(run)

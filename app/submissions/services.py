@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -13,10 +14,8 @@ from app.competitions.models import Competition, Phase
 from app.errors import Conflict, Invalid, Refused
 from app.platform.db import after_commit, db
 from app.policy import Act, Viewer
-from app.queues import services as queues
-from app.queues.models import ComputeQueue
 from app.resources.models import FileKind, StoredFile, TaskRevision
-from app.submissions import dispatch, factsheet, outcome, quota, runs
+from app.submissions import dispatch, factsheet, intake, outcome, quota, runs
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.models import TERMINAL, State, Submission
 
@@ -41,9 +40,7 @@ def submit(actor: Viewer, phase: Phase, draft: SubmissionDraft, *, now: datetime
     _require_open(phase, now)
     file = own_file(actor, draft.file_key)
     answers = _answers(phase.competition, draft)
-    revisions = runs.current_revisions([link.task_id for link in phase.phase_tasks])
-    if not revisions:
-        raise Refused(f"The phase {phase.name!r} has no task yet. Ask the organizer.")
+    revisions = intake.revisions_of(phase)
     try:
         with db.session.begin_nested():
             return _accept(actor.user_id, phase, draft, file, answers, revisions, now)
@@ -56,7 +53,7 @@ def submit(actor: Viewer, phase: Phase, draft: SubmissionDraft, *, now: datetime
 
 def _accept(
     owner_id: int, phase: Phase, draft: SubmissionDraft, file: StoredFile,
-    answers: dict[str, object], revisions: dict[int, TaskRevision], now: datetime,
+    answers: dict[str, object], revisions: Sequence[TaskRevision], now: datetime,
 ) -> Submission:  # fmt: skip
     counted_on = quota.take(phase, owner_id, now)
     held = not phase.competition.auto_run_submissions
@@ -66,11 +63,11 @@ def _accept(
         idempotency_key=draft.idempotency_key, counted_on=counted_on, created_at=now,
     )  # fmt: skip
     db.session.add(submission)
-    queue = _queue(phase.competition, now)
-    for order, link in enumerate(phase.phase_tasks):
+    queue_id = intake.queue_ids(phase.competition, [owner_id], now=now)[owner_id]
+    for order, revision in enumerate(revisions):
         runs.plan(
-            submission, revisions[link.task_id], queue, order=order,
-            image=phase.competition.docker_image, now=now,
+            submission, revision, queue_id, order=order, image=phase.competition.docker_image,
+            now=now,
         )  # fmt: skip
     if not held:
         after_commit(dispatch.ring)  # the rows are the queue; the bell only saves a few seconds
@@ -120,12 +117,6 @@ def _answers(competition: Competition, draft: SubmissionDraft) -> dict[str, obje
         listed = " ".join(f"{key}: {sentence}" for key, sentence in wrong.items())
         raise Invalid(f"Some questions are not answered. {listed}")
     return answers
-
-
-def _queue(competition: Competition, now: datetime) -> ComputeQueue:
-    if competition.queue_id is not None:
-        return db.session.get_one(ComputeQueue, competition.queue_id)
-    return queues.ensure_default_queue(now=now)
 
 
 def start_held(actor: Viewer, submission: Submission, *, now: datetime) -> None:

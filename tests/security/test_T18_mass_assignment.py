@@ -85,7 +85,7 @@ def _who(rule: Rule) -> str:
         return "staff"
     if rule.endpoint.startswith("competitions.") and rule.endpoint != "competitions.register_now":
         return "organizer"
-    if rule.endpoint == "submissions.start":
+    if rule.endpoint == "submissions.start" or rule.endpoint.startswith("organizing."):
         return "organizer"
     if rule.endpoint in ("accounts.sign_up_now", "accounts.log_in_now"):
         return "visitor"

@@ -84,8 +84,8 @@ class World:
         if method == "POST" and not options:
             options = self.form(rule.endpoint)
         path = self.path(rule)
-        if rule.endpoint == "submissions.review":
-            path += f"?file={self.arguments['file']}"
+        if rule.endpoint in QUERIES:
+            path += QUERIES[rule.endpoint](self)
         return self.browser(person).open(path, method=method, headers=headers, **options)
 
     def browser(self, person: str) -> FlaskClient:
@@ -104,6 +104,10 @@ class World:
         return {"data": fill_in(self) if fill_in else {}}
 
 
+QUERIES: Mapping[str, Callable[[World], str]] = {
+    "submissions.review": lambda world: f"?file={world.arguments['file']}",
+    "organizing.confirm_rerun": lambda world: f"?id={world.arguments['submission_id']}",
+}
 FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
     "accounts.log_in_now": lambda _: {"name": "pavel", "password": "wrong"},
     "accounts.sign_up_now": lambda _: {
@@ -115,6 +119,9 @@ FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
     "competitions.decide": lambda _: {"status": "approved"},
     "competitions.grant": lambda _: {"network": "y", "memory_mib": "512"},
     "competitions.register_now": lambda _: {"accepted_terms": "y"},
+    "organizing.rerun": lambda world: {"id": world.arguments["submission_id"], "key": "click"},
+    "organizing.rerun_phase": lambda _: {"key": "click"},
+    "organizing.start_waiting": lambda _: {"which": "all"},
     "resources.start_upload": lambda _: {
         "kind": "submission", "file_name": "a.zip", "file_size": "100",
     },

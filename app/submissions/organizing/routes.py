@@ -1,0 +1,157 @@
+"""Organizers' pages: submissions that wait for them, and re-runs."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_login import current_user, login_required
+from werkzeug.wrappers import Response
+
+from app import policy
+from app.competitions import queries as competitions
+from app.competitions.models import Competition, Phase
+from app.errors import Invalid
+from app.platform import links
+from app.platform.clock import now
+from app.platform.paging import page_number
+from app.platform.web import LARGEST, done, page
+from app.policy import Act, Viewer
+from app.submissions import held, reruns
+
+bp = Blueprint("organizing", __name__)
+
+
+def _viewer() -> Viewer:
+    return competitions.viewer(current_user, links.followed())
+
+
+def _managed(competition_id: int) -> tuple[Competition, Viewer]:
+    viewer = _viewer()
+    competition = competitions.get(competition_id, viewer)
+    policy.require(viewer, Act.SUBMISSION_RUN, competition)
+    return competition, viewer
+
+
+def _managed_phase(phase_id: int) -> tuple[Phase, Viewer]:
+    viewer = _viewer()
+    phase = competitions.get_phase(phase_id, viewer)
+    policy.require(viewer, Act.SUBMISSION_RUN, phase)
+    return phase, viewer
+
+
+def _framed(competition: Competition, viewer: Viewer) -> dict[str, Any]:
+    return {"frame": competitions.frame(competition, viewer, now()), "tab": "manage"}
+
+
+def _chosen_ids() -> list[int]:
+    chosen = request.values.getlist("id", type=int)
+    return sorted({id_ for id_ in chosen if 0 < id_ <= LARGEST})
+
+
+def _everyone(competition_id: int) -> str:
+    return url_for("submissions.everyone", competition_id=competition_id)
+
+
+# Submissions that wait for the organizer ------------------------------------------------------
+
+
+@bp.get("/benchmarks/<int:competition_id>/submissions/held")
+@login_required
+def waiting(competition_id: int) -> Response:
+    """List the submissions that wait to be started, the longest waiting first."""
+    competition, viewer = _managed(competition_id)
+    rows = held.listing(viewer, competition, page_number(request.args.get("page")))
+    return page("submissions/held.html", submissions=rows, **_framed(competition, viewer))
+
+
+@bp.post("/benchmarks/<int:competition_id>/submissions/held")
+@login_required
+def start_waiting(competition_id: int) -> Response:
+    """Start the chosen ones, or all that wait."""
+    competition, viewer = _managed(competition_id)
+    ids = None if request.form.get("which") == "all" else _chosen_ids()
+    if ids == []:
+        raise Invalid(_("Choose at least one submission."))
+    count = held.start(viewer, competition, ids, now=now())
+    message = ngettext("%(num)d submission is queued.", "%(num)d submissions are queued.", count)
+    return done(url_for(".waiting", competition_id=competition_id), message=message)
+
+
+# Re-runs --------------------------------------------------------------------------------------
+
+
+@bp.get("/benchmarks/<int:competition_id>/reruns")
+@login_required
+def confirm_rerun(competition_id: int) -> Response:
+    """Say what a re-run of chosen submissions would run, and ask."""
+    competition, viewer = _managed(competition_id)
+    ids = _chosen_ids()
+    if not ids:
+        raise Invalid(_("Choose at least one submission."))
+    plan = reruns.plan_for(viewer, competition, ids)
+    action = url_for(".rerun", competition_id=competition_id)
+    return _confirmation(competition, viewer, plan, action, ids)
+
+
+@bp.post("/benchmarks/<int:competition_id>/reruns")
+@login_required
+def rerun(competition_id: int) -> Response:
+    """Run chosen submissions again."""
+    competition, viewer = _managed(competition_id)
+    count = reruns.rerun(
+        viewer, competition, _chosen_ids(), _key(), now=now(), task_id=_task_id()
+    )  # fmt: skip
+    return _started(competition_id, count)
+
+
+@bp.get("/phases/<int:phase_id>/reruns")
+@login_required
+def confirm_phase_rerun(phase_id: int) -> Response:
+    """Say what a re-run of a whole phase would run, and ask."""
+    phase, viewer = _managed_phase(phase_id)
+    plan = reruns.plan_for_phase(viewer, phase)
+    action = url_for(".rerun_phase", phase_id=phase_id)
+    return _confirmation(phase.competition, viewer, plan, action, [], phase)
+
+
+@bp.post("/phases/<int:phase_id>/reruns")
+@login_required
+def rerun_phase(phase_id: int) -> Response:
+    """Run every submission of a phase again."""
+    phase, viewer = _managed_phase(phase_id)
+    count = reruns.rerun_phase(viewer, phase, _key(), now=now(), task_id=_task_id())
+    return _started(phase.competition_id, count)
+
+
+def _confirmation(
+    competition: Competition, viewer: Viewer, plan: reruns.Plan, action: str, ids: list[int],
+    phase: Phase | None = None,
+) -> Response:  # fmt: skip
+    return page(
+        "submissions/rerun.html", plan=plan, action=action, ids=ids, subject=phase,
+        tasks=reruns.tasks_to_try(viewer, competition), key=secrets.token_urlsafe(24),
+        back=_everyone(competition.id), **_framed(competition, viewer),
+    )  # fmt: skip
+
+
+def _key() -> str:
+    return request.form.get("key", "")[:40]
+
+
+def _task_id() -> int | None:
+    """Return the task of choice; the empty choice means the tasks of the phase."""
+    chosen = request.form.get("task", "")
+    if not chosen:
+        return None
+    if not (chosen.isascii() and chosen.isdigit()):
+        raise Invalid(_("Choose one of the listed tasks."))
+    return min(int(chosen[:12]), LARGEST)
+
+
+def _started(competition_id: int, count: int) -> Response:
+    message = ngettext("%(num)d re-run is queued.", "%(num)d re-runs are queued.", count)
+    return done(_everyone(competition_id), message=message)

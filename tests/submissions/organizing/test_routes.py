@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from app.accounts.models import User
+from app.competitions.models import Competition, Phase
+from app.platform.db import db, unit_of_work
+from app.submissions.models import State, Submission
+from tests import factories
+from tests.actors import log_in
+from tests.factories import NOW
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.submissions.dispatch.ring", lambda: None)
+    for module in ("submissions.routes", "submissions.organizing.routes"):
+        monkeypatch.setattr(f"app.{module}.now", lambda: NOW)
+
+
+@pytest.fixture
+def olga(client: FlaskClient, competition: Competition) -> FlaskClient:
+    log_in(client, db.session.get_one(User, competition.owner_id))
+    return client
+
+
+def key_of(page: str) -> str:
+    found = re.search(r'name="key" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+def reruns() -> int:
+    statement = select(func.count()).where(Submission.rerun_of_id.is_not(None))
+    return db.session.scalar(statement) or 0
+
+
+def test_organizer_chooses_submissions_is_told_how_many_and_runs_them_again(
+    olga: FlaskClient, phase: Phase, pavel: User
+) -> None:
+    made = [factories.make_submission(phase, pavel) for _ in range(2)]
+    listed = olga.get(f"/benchmarks/{phase.competition_id}/submissions/all").text
+    assert f'name="id" type="checkbox" value="{made[0].id}"' in listed
+    query = "&".join(f"id={one.id}" for one in made)
+    page = olga.get(f"/benchmarks/{phase.competition_id}/reruns?{query}").text
+    assert "2 submissions are run again" in page
+    form = {"id": [one.id for one in made], "key": key_of(page), "task": ""}
+    for _click in range(2):
+        answer = olga.post(f"/benchmarks/{phase.competition_id}/reruns", data=form)
+        assert answer.status_code == 303
+    assert reruns() == 2
+    assert "2 re-runs are queued." in olga.get(answer.headers["Location"]).text
+
+
+def test_whole_phase_says_what_it_leaves_out(olga: FlaskClient, phase: Phase, pavel: User) -> None:
+    factories.make_submission(phase, pavel)
+    factories.make_submission(phase, pavel, state=State.RUNNING)
+    page = olga.get(f"/phases/{phase.id}/reruns").text
+    assert "1 submission is run again" in page
+    assert "1 is left out because it is not over yet." in page
+    olga.post(f"/phases/{phase.id}/reruns", data={"key": key_of(page)})
+    assert reruns() == 1
+
+
+def test_nothing_to_run_again_offers_no_button(olga: FlaskClient, phase: Phase) -> None:
+    page = olga.get(f"/phases/{phase.id}/reruns").text
+    assert "There is nothing to run again" in page
+    assert 'name="key"' not in page
+
+
+def test_no_choice_is_answered_in_words(olga: FlaskClient, phase: Phase) -> None:
+    answer = olga.get(f"/benchmarks/{phase.competition_id}/reruns")
+    assert answer.status_code == 422
+    assert "Choose at least one submission." in answer.text
+
+
+@pytest.mark.parametrize("task", ["999999", "x", "99999999999999999999"])
+def test_task_that_is_not_listed_is_refused(
+    olga: FlaskClient, phase: Phase, pavel: User, task: str
+) -> None:
+    one = factories.make_submission(phase, pavel)
+    form = {"id": one.id, "key": "click", "task": task}
+    answer = olga.post(f"/benchmarks/{phase.competition_id}/reruns", data=form)
+    assert answer.status_code == 422
+    assert reruns() == 0
+
+
+def test_page_of_a_rerun_leads_to_its_original_and_back(
+    olga: FlaskClient, phase: Phase, pavel: User
+) -> None:
+    original = factories.make_submission(phase, pavel)
+    again = factories.make_submission(phase, pavel, rerun_of_id=original.id)
+    assert f"Original, submission {original.id}" in olga.get(f"/submissions/{again.id}").text
+    assert f"Re-run {again.id}" in olga.get(f"/submissions/{original.id}").text
+
+
+def test_waiting_submissions_are_started_one_by_one_and_all_at_once(
+    olga: FlaskClient, phase: Phase, pavel: User, competition: Competition
+) -> None:
+    with unit_of_work():
+        db.session.get_one(Competition, competition.id).auto_run_submissions = False
+    first, *_ = [factories.make_submission(phase, pavel, state=State.HELD) for _ in range(3)]
+    url = f"/benchmarks/{competition.id}/submissions/held"
+    assert "Start all 3" in olga.get(url).text
+    olga.post(url, data={"which": "chosen", "id": first.id})
+    assert "Start all 2" in olga.get(url).text
+    assert olga.post(url, data={"which": "chosen"}).status_code == 422
+    olga.post(url, data={"which": "all"})
+    assert "No submission waits for you" in olga.get(url).text
+
+
+def test_participants_find_none_of_these_pages(
+    client: FlaskClient, phase: Phase, pavel: User, competition: Competition
+) -> None:
+    log_in(client, pavel)
+    for path in (
+        f"/phases/{phase.id}/reruns",
+        f"/benchmarks/{competition.id}/reruns?id=1",
+        f"/benchmarks/{competition.id}/submissions/held",
+    ):
+        assert client.get(path).status_code == 403
+        assert client.post(path, data={"key": "click"}).status_code == 403
