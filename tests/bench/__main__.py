@@ -7,10 +7,11 @@ import json
 import os
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.bench import boards, footprint, machine, report, submissions
+from tests.bench import boards, burst, footprint, machine, report, submissions
 from tests.bench.benchmark import IMAGE
 from tests.bench.site import Site
 from tests.stack import RunningStack
@@ -29,8 +30,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--only", choices=("stack", "boards"), help="measure only this; the rest is null"
     )
+    parser.add_argument("what", nargs="?", choices=("burst",), help="measure this, by itself")
     options = parser.parse_args(arguments)
     figures: dict[str, Any] = {"machine": machine.describe()}
+    if options.what == "burst":
+        figures["burst"] = _burst()
+        print(json.dumps(figures, indent=1))
+        return 0
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
         figures |= _stack(Path(folder), skip=options.only == "boards")
         figures |= _boards(Path(folder), skip=options.only == "stack")
@@ -43,9 +49,7 @@ def _stack(folder: Path, *, skip: bool) -> dict[str, Any]:
     figures: dict[str, Any] = dict.fromkeys([*_NOT_ON_DOCKER, "idle_pss_mib", "first_page_s"])
     if skip:
         return figures
-    host, image = (
-        os.environ.get(f"PLUMBLINE_TEST_{name}", "") for name in ("DOCKER_HOST", "IMAGE")
-    )
+    host, image = _engine()
     settings = _docker(host, image) if host and image else {"PLUMBLINE_WORKER_ENGINE": "process"}
     state = folder / "stack"
     with RunningStack(state, settings) as stack:
@@ -64,6 +68,27 @@ def _stack(folder: Path, *, skip: bool) -> dict[str, Any]:
     _say("starts")
     figures["first_page_s"] = footprint.first_page(state, settings)
     return figures
+
+
+def _burst() -> dict[str, Any]:
+    """Measure a burst on a stack of its own."""
+    host, image = _engine()
+    settings = _docker(host, image) if host and image else {"PLUMBLINE_WORKER_ENGINE": "process"}
+    with (
+        tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder,
+        RunningStack(Path(folder) / "stack", settings) as stack,
+        closing(Site(stack.environ)) as site,
+    ):
+        site.wait_for_machine()
+        return burst.measure(site)
+
+
+def _engine() -> tuple[str, str]:
+    """Return the socket and the image of the Docker Engine; empty where there is none."""
+    host, image = (
+        os.environ.get(f"PLUMBLINE_TEST_{name}", "") for name in ("DOCKER_HOST", "IMAGE")
+    )
+    return host, image
 
 
 def _docker(host: str, image: str) -> dict[str, str]:

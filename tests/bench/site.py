@@ -74,7 +74,7 @@ class Site:
         settings = Settings.from_env(environ)
         self._app = create_app(settings)
         self._url = settings.base_url
-        self._pool = urllib3.PoolManager(maxsize=8, retries=False, timeout=60)
+        self._pool = urllib3.PoolManager(maxsize=16, retries=False, timeout=60)
         database = settings.database_url.removeprefix("sqlite:///")
         # Read beside the app, as any reader would: nothing of this waits for a page.
         self._rows = sqlite3.connect(f"file:{database}?mode=ro", uri=True, isolation_level=None)
@@ -173,6 +173,33 @@ class Site:
             f"SELECT id, state, reason FROM submissions WHERE id IN ({marks})", submission_ids
         )
         raise RuntimeError(f"no scores within {_PATIENCE_S:.0f} s: {states.fetchall()}")
+
+    def count_submissions(self, place: Place, state: str = "") -> int:
+        """Return how many submissions a benchmark has, in a state or in any."""
+        (count,) = self._rows.execute(
+            "SELECT count(*) FROM submissions WHERE phase_id = ? AND (? = '' OR state = ?)",
+            [place.phase_id, state, state],
+        ).fetchone()
+        return int(count)
+
+    def pages_of(self, place: Place) -> list[str]:
+        """Return addresses that people open while a phase is busy."""
+        (competition_id,) = self._rows.execute(
+            "SELECT competition_id FROM phases WHERE id = ?", [place.phase_id]
+        ).fetchone()
+        return [
+            f"/phases/{place.phase_id}/leaderboard",
+            f"/benchmarks/{competition_id}/submissions",
+            "/benchmarks",
+        ]
+
+    def read(self, place: Place, path: str) -> bytes:
+        """Open a page as the first participant."""
+        headers = {"Cookie": place.people[0].cookie}
+        answer = self._pool.request("GET", self._url + path, headers=headers, redirect=False)
+        if answer.status != 200:
+            raise RuntimeError(f"{path} was answered with {answer.status}")
+        return answer.data
 
     def wait_until_over(self, submission_id: int) -> None:
         """Wait until the machine is free again."""
