@@ -216,3 +216,77 @@ def main(target):
 if __name__ == "__main__":
     main(sys.argv[2])
 """
+
+SEARCH = r"""
+import os, stat, sys
+
+target, needle = sys.argv[1], bytes.fromhex(sys.argv[2])
+places = ["/", *(f"/proc/{pid}/{one}" for pid in os.listdir("/proc") if pid.isdigit()
+                 for one in ("root", "cwd", "fd"))]
+seen, hits, looked = set(), 0, 0
+
+
+def look(path):
+    global hits, looked
+    try:
+        facts = os.stat(path)
+        if (facts.st_dev, facts.st_ino) in seen:
+            return
+        seen.add((facts.st_dev, facts.st_ino))
+        if not stat.S_ISREG(facts.st_mode):
+            return
+        with open(path, "rb") as file:
+            content = file.read(2**22)
+    except OSError:
+        return
+    looked += 1
+    if needle in content or needle in os.fsencode(path):
+        hits += 1
+        print("found in", path, flush=True)
+        with open(f"{target}/loot{hits}", "wb") as file:
+            file.write(content)
+
+
+for top in places:
+    for folder, folders, files in os.walk(top, followlinks=False):
+        folders[:] = [one for one in folders if f"{folder}/{one}" not in
+                      ("//usr", "//sys", "/usr", "/sys", "/proc/sys", "//proc/sys") and
+                      not (folder.startswith("/proc/") and one in ("usr", "sys", "task", "map_files"))]
+        for name in files:
+            if f"{folder}/{name}" not in ("/proc/kmsg", "/proc/kcore", "//proc/kmsg", "//proc/kcore"):
+                look(f"{folder}/{name}")
+segments = open("/proc/sysvipc/shm").read().splitlines()[1:]
+queues = os.listdir("/dev/mqueue") if os.path.isdir("/dev/mqueue") else []
+names = [line for line in open("/proc/net/unix").read().splitlines()[1:] if "@" in line]
+print("looked at many files" if looked > 100 else f"looked at {looked} files only")
+print("foreign:", len(segments), queues, len(names), hits)
+open(f"{target}/answer.txt", "w").write("0.5")
+"""
+"""Looks for some bytes wherever its user can, takes what holds them, and counts what others left."""
+
+LITTER = r"""
+import ctypes, os, socket, sys, time
+
+target, canary, nap = sys.argv[1], bytes.fromhex(sys.argv[2]), float(sys.argv[3])
+wrote = 0
+for top, folders, _ in os.walk("/"):
+    folders[:] = [one for one in folders if f"{top}/{one}" not in ("//proc", "//sys", "//usr", "/proc")]
+    try:
+        with open(f"{top}/{canary.decode()}", "wb") as file:
+            file.write(canary)
+        wrote += 1
+    except OSError:
+        continue
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+segment = libc.shmget(0x5EC4E7, 4096, 0o1666)
+ctypes.memmove(libc.shmat(segment, None, 0), canary, len(canary))
+libc.mq_open(b"/litter", os.O_CREAT | os.O_RDWR, 0o666, None)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("\0litter")
+listener.listen()
+print("littered", wrote, flush=True)
+open(f"{target}/answer.txt", "w").write("0.5")
+time.sleep(nap)
+"""
+"""Leaves some bytes in every place that takes them, then naps."""
