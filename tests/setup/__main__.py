@@ -14,7 +14,6 @@ from client.launcher.environment import child_environ
 from client.launcher.errors import LaunchError
 from client.launcher.home import ROOT, Home
 from tests.setup.machine import Machine
-from tests.soak.soaking import main as soak
 
 _PYTHON = str(ROOT / ".venv" / "bin" / "python")
 _SLOW = "services or chaos or browser"
@@ -64,7 +63,9 @@ def _bench(machine: Machine, arguments: list[str]) -> int:
 def _soak(machine: Machine, arguments: list[str]) -> int:
     machine.start()
     _say_absent(machine)
-    return soak(arguments, machine.environ, machine.engine)
+    if machine.engine is not None:
+        machine.engine.stop()  # the soak starts it again, to kill it
+    return _run("-m", "tests.soak", *arguments, extra=machine.environ)
 
 
 def _chosen(machine: Machine, arguments: list[str]) -> int:

@@ -95,10 +95,12 @@ class Machine:
         if os.geteuid() != 0:
             raise LaunchError("The tests' own Docker Engine needs root.")
         log = self.home.logs / "dockerd.log"
-        self.engine = Engine(self.home.path / "docker", self._short, log)
+        data = self.home.path / "docker"
+        self.engine = Engine(data, self._short, log)
         leftovers.note(self.home, "dockerd", self.engine.start().pid)
         self.engine.build_image(self.home.path, self.home.logs / "image.log")
         self.environ["PLUMBLINE_TEST_DOCKER_HOST"] = self.engine.host
+        self.environ["PLUMBLINE_TEST_DOCKER_DATA"] = str(data)
         self.environ["PLUMBLINE_TEST_IMAGE"] = IMAGE
         python = self.engine.python_version()
         found = wheels.download(self.home.path / "wheels", python, self.home.logs / "wheels.log")

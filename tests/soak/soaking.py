@@ -1,8 +1,7 @@
-"""``./run soak --seed N``: shake a whole stack under load, and print what became of it."""
+"""One seed: people submit, parts fail and are mended, and every submission is accounted for."""
 
 from __future__ import annotations
 
-import argparse
 import random
 import threading
 import time
@@ -16,44 +15,11 @@ from tests.setup.docker import Engine
 from tests.soak import faults, verdict
 from tests.soak.load import Load
 from tests.soak.verdict import Verdict
-from tests.soak.world import World, open_folder
+from tests.soak.world import World
 
 PEOPLE = 8
 _LONGEST_GAP_S = 2.0
 _STUCK_AFTER_S = 120.0
-
-
-def main(arguments: list[str], environ: Mapping[str, str], engine: Engine | None) -> int:
-    """Soak with each seed that is asked for; return the exit code.
-
-    Args:
-        environ: what ``./run test`` tells its tests of the servers it has started.
-        engine: the Docker Engine among them.
-    """
-    parser = argparse.ArgumentParser(prog="./run soak")
-    parser.add_argument("--seed", type=int, action="append", metavar="N", help="may be repeated")
-    parser.add_argument("--submissions", type=int, default=200, metavar="N")
-    parser.add_argument("--faults", type=int, default=50, metavar="N")
-    chosen = parser.parse_args(arguments)
-    is_good = True
-    for seed in chosen.seed or [random.SystemRandom().randrange(1, 10**6)]:
-        with open_folder() as folder:
-            found = soak(
-                folder, _of_worker(environ), engine, seed, chosen.submissions, chosen.faults
-            )
-        is_good = is_good and found.is_good
-    return 0 if is_good else 1
-
-
-def _of_worker(environ: Mapping[str, str]) -> dict[str, str]:
-    if "PLUMBLINE_TEST_DOCKER_HOST" not in environ:
-        return {"PLUMBLINE_WORKER_ENGINE": "process"}
-    return {
-        "PLUMBLINE_WORKER_ENGINE": "docker",
-        "PLUMBLINE_WORKER_DOCKER_HOST": environ["PLUMBLINE_TEST_DOCKER_HOST"],
-        "PLUMBLINE_WORKER_IMAGE_MAP": f"*={environ['PLUMBLINE_TEST_IMAGE']}",
-        "PLUMBLINE_WORKER_PULL_POLICY": "never",
-    }
 
 
 def soak(
