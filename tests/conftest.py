@@ -21,7 +21,7 @@ from app.settings import Settings
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
 
-pytest_plugins = ("tests.plugins.machine", "tests.plugins.verdict")
+pytest_plugins = ("tests.plugins.machine", "tests.plugins.mounts", "tests.plugins.verdict")
 
 
 def make_settings(**overrides: object) -> Settings:
