@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -149,9 +149,9 @@ def solution(draft: SolutionDraft, owner_id: int, file: StoredFile, now: datetim
 def phase(
     draft: PhaseDraft, index: int, board: Leaderboard, tasks: Mapping[TaskIndex, Task], find: Find
 ) -> Phase:
-    """Return a phase with its tasks in the order of the draft."""
+    """Return a phase with its tasks in the order of the draft; :func:`connect` adds what it requires."""
     values = {field.name: getattr(draft, field.name) for field in dataclasses.fields(draft)}
-    for name in ("start", "end", "tasks", "where", "starting_kit", "public_data"):
+    for name in ("start", "end", "tasks", "where", "starting_kit", "public_data", "required_phase"):
         del values[name]
     return Phase(
         **values,
@@ -163,6 +163,13 @@ def phase(
         public_data=find(draft.public_data),
         phase_tasks=[PhaseTask(task=tasks[i], order=order) for order, i in enumerate(draft.tasks)],
     )
+
+
+def connect(phases: Sequence[Phase], drafts: Sequence[PhaseDraft]) -> None:
+    """Let each phase require the one that its draft names."""
+    for phase, draft in zip(phases, drafts, strict=True):
+        if draft.required_phase is not None:
+            phase.required_phase = phases[draft.required_phase]
 
 
 def _mention(where: str, what: str, kind: FileKind, ref: FileRef | None) -> Iterator[Wanted]:

@@ -142,6 +142,10 @@ class PhaseDraft:
     """True: a submission that failed by the participant's own doing counts against the limits."""
     execution_time_limit_s: int = 600
     auto_migrate_to_this_phase: bool = False
+    required_phase: int | None = None
+    """Position of an earlier phase in which one must have a finished submission."""
+    requires_entry: bool = False
+    """Whether that submission must stand on the board of its phase."""
     accepts_only_result_submissions: bool = False
     hide_output: bool = False
     hide_prediction_output: bool = False

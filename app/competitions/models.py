@@ -160,6 +160,12 @@ class Phase(Base):
     """Whether a failure of the participant's own program uses up a try."""
     accepts_only_result_submissions: Mapped[bool] = mapped_column(default=False)
     auto_migrate_to_this_phase: Mapped[bool] = mapped_column(default=False)
+    migrated_until: Mapped[datetime | None]
+    """What ended in the phase before by then was submitted to this one by itself; None: nothing yet."""
+    required_phase_id: Mapped[int | None] = mapped_column(ForeignKey("phases.id"))
+    """An earlier phase in which one must have a finished submission to submit to this one."""
+    requires_entry: Mapped[bool] = mapped_column(default=False)
+    """Whether that submission must stand on the board of its phase."""
     hide_output: Mapped[bool] = mapped_column(default=False)
     hide_prediction_output: Mapped[bool] = mapped_column(default=False)
     hide_score_output: Mapped[bool] = mapped_column(default=False)
@@ -168,6 +174,9 @@ class Phase(Base):
 
     competition: Mapped[Competition] = relationship(back_populates="phases", lazy="raise_on_sql")
     leaderboard: Mapped[Leaderboard | None] = relationship(lazy="raise_on_sql")
+    required_phase: Mapped[Phase | None] = relationship(
+        remote_side="Phase.id", foreign_keys=[required_phase_id], lazy="raise_on_sql"
+    )
     public_data: Mapped[StoredFile | None] = relationship(
         foreign_keys=[public_data_id], lazy="raise_on_sql"
     )

@@ -182,6 +182,7 @@ class _Making:
             building.phase(phase, index, board, tasks, self._file)
             for index, phase in enumerate(self.draft.phases)
         ]
+        building.connect(competition.phases, self.draft.phases)
         db.session.add(competition)
         solutions = self._solutions(tasks)
         db.session.add_all(solutions)

@@ -127,6 +127,11 @@ def _phases(draft: CompetitionDraft) -> Iterator[Problem]:
                 "on",
                 "off, for no phase comes before it",
             )
+        if phase.required_phase is not None and not 0 <= phase.required_phase < position:
+            found = f"phase {phase.required_phase + 1}"
+            yield _wrong(
+                f"{where}.required_phase", f"What {name} requires", found, "an earlier phase"
+            )
     yield from _phase_order(draft.phases)
 
 

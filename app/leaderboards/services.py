@@ -62,8 +62,22 @@ def refresh(submission: Submission, *, now: datetime) -> None:
     if submission.is_trial:
         return
     board = _lock(submission.phase_id)
-    if board is not None:
+    if board is None:
+        return
+    if _moves_in(board, submission):
+        _write(board, gone=set(), fresh={submission.id})
+    else:
         _settle(board, {submission.id}, owner_id=submission.owner_id)
+
+
+def _moves_in(board: _Board, submission: Submission) -> bool:
+    """Return whether one that stood on the board before takes its place here by itself."""
+    if submission.migrated_from_id is None or submission.state != State.FINISHED:
+        return False
+    if board.rule in AUTOMATIC:
+        return False
+    is_shared = board.rule is SubmissionRule.ADD_AND_DELETE_MULTIPLE
+    return is_shared or not _standing(board, submission.owner_id)
 
 
 def add(actor: Viewer, submission: Submission, *, now: datetime) -> None:

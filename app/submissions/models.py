@@ -78,7 +78,9 @@ class Submission(Base):
     __table_args__ = (
         Index("ix_submissions_phase_owner", "phase_id", "owner_id"),
         Index("ix_submissions_phase_created", "phase_id", "created_at"),
+        Index("ix_submissions_phase_ended", "phase_id", "ended_at"),
         UniqueConstraint("owner_id", "idempotency_key"),
+        UniqueConstraint("migrated_from_id", "phase_id"),
     )
 
     id: Mapped[int] = mapped_column(
@@ -97,6 +99,8 @@ class Submission(Base):
     """What the participant submitted, where an organizer ran its file again; never itself a re-run."""
     is_trial: Mapped[bool] = mapped_column(default=False)
     """A re-run on a task of the organizer's choice: theirs to see, and never on a board."""
+    migrated_from_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
+    """What the participant submitted to the phase before, where it was moved on to this one."""
     on_board: Mapped[bool] = mapped_column(default=False)
     """Whether it stands on its phase's board; the board's feature keeps it."""
     counted_on: Mapped[date | None] = mapped_column(Date)

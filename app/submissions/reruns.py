@@ -198,28 +198,42 @@ def _task(actor: Viewer, competition: Competition, task_id: int | None) -> Task 
 
 @dataclass(frozen=True)
 class Relative:
-    """Another submission of the same file."""
+    """Another submission of the same file. ``kind`` is original, rerun, trial, source or moved."""
 
     id: int
     state: str
-    is_trial: bool
-    is_original: bool
+    kind: str
 
 
 def relatives(submission: Submission, viewer: Viewer) -> list[Relative]:
-    """Return the other members of a submission's family that the viewer may see, oldest first."""
+    """Return what else was run of a submission's file that the viewer may see, oldest first.
+
+    That is its family, where it was moved to another phase, and where it was moved from.
+    """
     family_id = submission.family_id
     statement = (
-        select(Submission.id, Submission.state, Submission.is_trial, Submission.rerun_of_id)
+        select(Submission)
         .where(
-            or_(Submission.id == family_id, Submission.rerun_of_id == family_id),
+            or_(
+                Submission.id.in_([family_id, submission.migrated_from_id or family_id]),
+                Submission.rerun_of_id == family_id,
+                Submission.migrated_from_id == family_id,
+            ),
             Submission.id != submission.id,
         )
         .order_by(Submission.id)
     )
     if not policy.can(viewer, Act.SUBMISSION_RUN, submission):
         statement = statement.where(Submission.is_trial.is_(False))
-    return [
-        Relative(id_, state, is_trial, root is None)
-        for id_, state, is_trial, root in db.session.execute(statement)
-    ]
+    found = db.session.scalars(statement)
+    return [Relative(one.id, one.state, _kind(one, submission)) for one in found]
+
+
+def _kind(other: Submission, submission: Submission) -> str:
+    if other.is_trial:
+        return "trial"
+    if other.id == submission.migrated_from_id:
+        return "source"
+    if other.migrated_from_id == submission.family_id:
+        return "moved"
+    return "rerun" if other.rerun_of_id else "original"

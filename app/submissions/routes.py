@@ -24,9 +24,7 @@ from app.platform.web import (
     csrf,
     done,
     invalid,
-    is_fragment,
     page,
-    poll,
     receive_large_form,
     redirect_to,
 )
@@ -35,8 +33,9 @@ from app.resources import queries as resource_queries
 from app.resources import services as resources
 from app.resources.measuring import MIB
 from app.resources.models import FileKind, StoredFile
-from app.submissions import factsheet, queries, quota, reruns, services
+from app.submissions import factsheet, prerequisites, queries, quota, reruns, services
 from app.submissions.drafts import SubmissionDraft
+from app.submissions.live import routes as live
 from app.submissions.models import Run, Submission
 from worker.contract import Output
 
@@ -67,13 +66,14 @@ def new(competition_id: int) -> Response:
     chosen = next(
         (p for p in open_phases if p.id == wanted), open_phases[-1] if open_phases else None
     )
-    allowance = None
+    allowance, lack = None, ""
     if chosen is not None and viewer.user_id is not None:
         allowance = quota.allowance(chosen, viewer.user_id, moment)
+        lack = prerequisites.lack(chosen, viewer.user_id)
     return page(
         "submissions/new.html", frame=competitions.frame(competition, viewer, moment), tab="submit",
         chosen=chosen, open_phases=open_phases, allowance=allowance,
-        limit_mib=settings().upload_mib,
+        limit_mib=settings().upload_mib, lack=lack,
     )  # fmt: skip
 
 
@@ -204,12 +204,15 @@ def _list(template: str, competition: Competition, viewer: Viewer, rows: Any, ta
 def detail(submission_id: int) -> Response:
     """Show one submission: its state, its reason, its log, its scores."""
     viewer = _viewer()
+    seen = live.look(submission_id)
     submission = queries.get(submission_id, viewer)
     shown = queries.status(submission, viewer, now=now())
     frame = competitions.frame(submission.phase.competition, viewer, now())
+    log = live.chosen_log(shown, seen, viewer)
     return page(
         "submissions/detail.html", frame=frame, tab=_tab(submission, viewer), shown=shown,
-        rules=submission.phase.leaderboard, log=_chosen_log(shown, viewer),
+        rules=submission.phase.leaderboard, log=log, voice_names=live.voice_names(),
+        live_address=live.first_address(shown, seen, log), live_wait_ms=live.first_wait_ms(),
         relatives=reruns.relatives(submission, viewer),
         attempts={row.run.id: queries.attempts(row.run) for row in shown.runs},
     )  # fmt: skip
@@ -217,77 +220,6 @@ def detail(submission_id: int) -> Response:
 
 def _tab(submission: Submission, viewer: Viewer) -> str:
     return "mine" if submission.owner_id == viewer.user_id else "manage"
-
-
-def _chosen_log(status: queries.StatusRow, viewer: Viewer) -> dict[str, Any] | None:
-    """Return the log to show: run and stream that the URL names, else all streams of a run."""
-    run_id, stream = request.args.get("run", type=int), request.args.get("stream", "")
-    rows = (
-        [row for row in status.runs if row.run.id == run_id]
-        or [row for row in status.runs if row.streams]
-        or status.runs[:1]
-    )
-    readable = queries.visible_streams(status.submission, viewer)
-    live = not status.is_terminal
-    if not rows or not readable or not (live or rows[0].streams):
-        return None
-    row = rows[0]
-    chosen = stream if stream in row.streams else ""
-    text, after = queries.log_after(row.run, {chosen} if chosen else readable, 0)
-    return {
-        "run": row.run, "stream": chosen, "streams": row.streams, "text": text, "after": after,
-        "live": live,
-    }  # fmt: skip
-
-
-@bp.get("/submissions/<int:submission_id>/status")
-@login_required
-def status(submission_id: int) -> Response:
-    """Answer the fragment that polls itself; a plain browser is sent to the page."""
-    viewer = _viewer()
-    row = queries.status(queries.get(submission_id, viewer), viewer, now=now())
-    if is_fragment() and not row.is_terminal and request.args.get("version") == row.version:
-        return Response(status=204)  # nothing new: nothing is swapped, nothing is read aloud again
-    url = url_for(".detail", submission_id=submission_id)
-    return poll(url, fragment="submissions/_status.html", over=row.is_terminal, shown=row)
-
-
-@bp.get("/runs/<int:run_id>/log")
-@login_required
-def log_tail(run_id: int) -> Response:
-    """Answer what a log says beyond an event; the piece asks for the next one itself."""
-    submission, run = queries.run_of(run_id, _viewer())
-    url = url_for(".detail", submission_id=submission.id)
-    stream = request.args.get("stream", "")
-    streams = _readable(submission, stream)
-    text, after = queries.log_after(run, streams, request.args.get("after", 0, type=int))
-    over = run.ended_at is not None and not text
-    log = {"run": run, "stream": stream, "text": text, "after": after, "live": not over}
-    return poll(url, fragment="submissions/_log_tail.html", over=over, log=log)
-
-
-@bp.get("/runs/<int:run_id>/log.txt")
-@login_required
-def log_text(run_id: int) -> Response:
-    """Send a log stream as a file, or all of them as one."""
-    submission, run = queries.run_of(run_id, _viewer())
-    stream = request.args.get("stream", "")
-    text, _after = queries.log_after(run, _readable(submission, stream), 0)
-    name = f"run-{run.id}-{stream or 'log'}.txt"
-    return Response(
-        text,
-        mimetype="text/plain",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
-
-
-def _readable(submission: Submission, stream: str) -> frozenset[str]:
-    """Return the streams that are asked for: the named one, or all that the viewer may read."""
-    visible = queries.visible_streams(submission, _viewer())
-    wanted = visible & {stream} if stream else visible
-    if not wanted:
-        raise NotFound("There is no such log, or it is not yours to read.")
-    return wanted
 
 
 @bp.get("/runs/<int:run_id>/outputs/<kind>")

@@ -15,7 +15,7 @@ from app.errors import Conflict, Invalid, Refused
 from app.platform.db import after_commit, db
 from app.policy import Act, Viewer
 from app.resources.models import FileKind, StoredFile, TaskRevision
-from app.submissions import dispatch, factsheet, intake, outcome, quota, runs
+from app.submissions import dispatch, factsheet, intake, outcome, prerequisites, quota, runs
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.models import TERMINAL, State, Submission
 
@@ -30,7 +30,8 @@ def submit(actor: Viewer, phase: Phase, draft: SubmissionDraft, *, now: datetime
 
     Raises:
         Forbidden: the actor is not an approved participant.
-        Refused: the phase is closed, has no task, or the actor's tries are used up.
+        Refused: the phase is closed or has no task, the actor's tries are used up, or they lack
+            what the phase requires.
         Invalid: the file is missing or an answer does not fit.
     """
     policy.require(actor, Act.SUBMISSION_CREATE, phase)
@@ -38,6 +39,7 @@ def submit(actor: Viewer, phase: Phase, draft: SubmissionDraft, *, now: datetime
     if existing := _sent_before(actor.user_id, draft.idempotency_key):
         return existing
     _require_open(phase, now)
+    prerequisites.require(phase, actor.user_id)
     file = own_file(actor, draft.file_key)
     answers = _answers(phase.competition, draft)
     revisions = intake.revisions_of(phase)

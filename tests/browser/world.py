@@ -184,7 +184,14 @@ class World:
             submission_services.cancel(viewer, submissions.get(cancelled, viewer), now=now())
 
     def _choosing(self) -> None:
-        content = benchmarks.bundle("Numbers of one's own choice", rule="Add_And_Delete")
+        phases = [
+            {"name": "Development", "start": "2025-01-01", "end": "2099-01-01", "tasks": [0]},
+            {"name": "Final", "start": "2099-01-01", "auto_migrate_to_this_phase": True,
+             "tasks": [0]},
+        ]  # fmt: skip
+        content = benchmarks.bundle(
+            "Numbers of one's own choice", rule="Add_And_Delete", phases=phases
+        )
         self._imported("choosing", content)
         self._join("pavel", "choosing")
 

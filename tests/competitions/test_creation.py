@@ -214,7 +214,12 @@ def test_phase_keeps_values_and_the_order_of_its_tasks(actor: Viewer) -> None:
         hide_prediction_output=True, hide_score_output=True, starting_kit=kit, public_data=data,
     )  # fmt: skip
     second = make_phase_draft(
-        "Second", tasks=("a",), start=start + timedelta(days=1), auto_migrate_to_this_phase=True
+        "Second",
+        tasks=("a",),
+        start=start + timedelta(days=1),
+        auto_migrate_to_this_phase=True,
+        required_phase=0,
+        requires_entry=True,
     )
     tasks = tuple(make_task_draft(index, name=str(index)) for index in ("a", "b"))  # type: ignore[arg-type]
     made = create(actor, make_competition_draft(phases=(first, second), tasks=tasks))
@@ -222,6 +227,8 @@ def test_phase_keeps_values_and_the_order_of_its_tasks(actor: Viewer) -> None:
     assert [link.task.name for link in one.phase_tasks] == ["b", "a"]
     assert one.phase_tasks[1].task is two.phase_tasks[0].task
     assert (one.index, two.index, two.auto_migrate_to_this_phase) == (0, 1, True)
+    assert (one.required_phase_id, two.required_phase_id) == (None, one.id)
+    assert (one.requires_entry, two.requires_entry) == (False, True)
     assert (one.starts_at, one.ends_at) == (start, start + timedelta(days=1))
     assert two.ends_at is None
     for name in (

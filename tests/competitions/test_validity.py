@@ -106,6 +106,15 @@ def test_first_phase_cannot_be_migrated_into() -> None:
     assert sentences(phases=(first, second)) == []
 
 
+@pytest.mark.parametrize("required", [1, 2, -1])
+def test_phase_requires_only_an_earlier_one(required: int) -> None:
+    first, second = phases((1, 3), (3, None))
+    second = make_phase_draft("Final", start=day(3), required_phase=required)
+    assert sentences(phases=(first, second))[0].startswith("phases[1].required_phase: ")
+    second = make_phase_draft("Final", start=day(3), required_phase=0)
+    assert sentences(phases=(first, second)) == []
+
+
 @pytest.mark.parametrize(
     ("overrides", "key", "found"),
     [

@@ -22,7 +22,7 @@ from app.competitions.models import Competition, Participant, Phase
 from app.platform import tokens
 from app.platform.db import db
 from app.platform.storage import PUBLIC, RUNS, ObjectRef
-from app.queues.models import Machine
+from app.queues.models import ComputeQueue, Machine, QueueMember, Role
 from app.resources.models import FileKind, StoredFile
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from tests import factories
@@ -116,12 +116,19 @@ FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
     },
     "accounts.change_password": lambda _: {"current": "wrong", "new": "correct horse battery"},
     "bundles.create": lambda _: {"file": (io.BytesIO(a_zip()), "bundle.zip"), "upload_key": ""},
+    "competitions.choose_queue": lambda world: {"queue_id": str(world.arguments["queue_id"])},
     "competitions.decide": lambda _: {"status": "approved"},
     "competitions.grant": lambda _: {"network": "y", "memory_mib": "512"},
     "competitions.register_now": lambda _: {"accepted_terms": "y"},
+    "competitions.route": lambda world: {"queue_id": str(world.arguments["queue_id"])},
+    "organizing.require": lambda _: {"phase": "", "what": "finished"},
     "organizing.rerun": lambda world: {"id": world.arguments["submission_id"], "key": "click"},
     "organizing.rerun_phase": lambda _: {"key": "click"},
     "organizing.start_waiting": lambda _: {"which": "all"},
+    "queues.add_machine": lambda _: {"name": "gpu-9"},
+    "queues.create": lambda _: {"name": "GPUs", "is_public": "", "max_running_per_person": "2"},
+    "queues.save": lambda _: {"name": "GPUs", "is_public": "", "max_running_per_person": "2"},
+    "queues.share": lambda _: {"name": "wanda", "role": "organizer"},
     "resources.start_upload": lambda _: {
         "kind": "submission", "file_name": "a.zip", "file_size": "100",
     },
@@ -147,6 +154,7 @@ def make_world(app: Flask, *, is_published: bool = True) -> World:
     for competition in (cast.competition, cast.other):
         _open_phase(competition)
     phase = _first_phase(cast.competition)
+    factories.make_phase(cast.competition, name="Final", starts_at=FAR, ends_at=None)
     page = factories.make_page(cast.competition)
     finished = _submission(app, cast, phase, State.FINISHED, on_board=False)
     run = db.session.scalars(select(Run).where(Run.submission_id == finished.id)).one()
@@ -169,6 +177,8 @@ def make_world(app: Flask, *, is_published: bool = True) -> World:
         "secret_key": cast.competition.secret_key, "import_id": _import(cast),
         "ticket": URLSafeTimedSerializer(app.secret_key or "", salt="detailed-results").dumps(run.id),
     }  # fmt: skip
+    queue = _queue(cast)
+    arguments |= {"queue_id": queue, "machine_id": _machine_of(queue), "user_id": cast.pavel.id}
     special = {
         "submissions.cancel": {"submission_id": running.id},
         "submissions.start": {"submission_id": held.id},
@@ -245,6 +255,17 @@ def _machine(queue_id: int) -> Machine:
     return Machine(
         queue_id=queue_id, name="gpu1", token_hash=tokens.digest(MACHINE_TOKEN), created_at=LONG_AGO
     )
+
+
+def _queue(cast: Cast) -> int:
+    """Return a private queue of the organizer's, shared with the participant."""
+    shared = QueueMember(user_id=cast.pavel.id, role=Role.ORGANIZER, created_at=LONG_AGO)
+    return factories.make_queue(is_default=False, owner_id=cast.olga.id, members=[shared]).id
+
+
+def _machine_of(queue_id: int) -> int:
+    queue = db.session.get_one(ComputeQueue, queue_id)
+    return factories.make_machine(queue).id
 
 
 def _import(cast: Cast) -> int:

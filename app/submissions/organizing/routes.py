@@ -1,4 +1,4 @@
-"""Organizers' pages: submissions that wait for them, and re-runs."""
+"""Organizers' pages: submissions that wait for them, re-runs, migration, prerequisites."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.platform.clock import now
 from app.platform.paging import page_number
 from app.platform.web import LARGEST, done, page
 from app.policy import Act, Viewer
-from app.submissions import held, reruns
+from app.submissions import held, migration, prerequisites, reruns
 
 bp = Blueprint("organizing", __name__)
 
@@ -155,3 +155,55 @@ def _task_id() -> int | None:
 def _started(competition_id: int, count: int) -> Response:
     message = ngettext("%(num)d re-run is queued.", "%(num)d re-runs are queued.", count)
     return done(_everyone(competition_id), message=message)
+
+
+# Phases ---------------------------------------------------------------------------------------
+
+
+@bp.get("/benchmarks/<int:competition_id>/phases/manage")
+@login_required
+def phases(competition_id: int) -> Response:
+    """List the phases with what an organizer can do with each."""
+    competition, viewer = _managed(competition_id)
+    rows = [(phase, prerequisites.choices(phase)) for phase in competition.phases]
+    return page("submissions/phases.html", rows=rows, **_framed(competition, viewer))
+
+
+@bp.get("/phases/<int:phase_id>/migration")
+@login_required
+def confirm_migration(phase_id: int) -> Response:
+    """Say what moving on from a phase would submit to the next one, and ask."""
+    phase, viewer = _managed_phase(phase_id)
+    plan = migration.plan_by_hand(viewer, phase)
+    return page(
+        "submissions/migration.html", plan=plan, subject=phase,
+        **_framed(phase.competition, viewer),
+    )  # fmt: skip
+
+
+@bp.post("/phases/<int:phase_id>/migration")
+@login_required
+def migrate(phase_id: int) -> Response:
+    """Submit what stands on a phase's board to the next phase."""
+    phase, viewer = _managed_phase(phase_id)
+    count = migration.migrate_by_hand(viewer, phase, now=now())
+    message = ngettext(
+        "%(num)d submission is moved on.", "%(num)d submissions are moved on.", count
+    )
+    return done(url_for(".phases", competition_id=phase.competition_id), message=message)
+
+
+@bp.post("/phases/<int:phase_id>/prerequisite")
+@login_required
+def require(phase_id: int) -> Response:
+    """Say what a phase requires of whoever submits to it."""
+    phase, viewer = _managed_phase(phase_id)
+    chosen = request.form.get("phase", "")
+    required_id = request.form.get("phase", type=int) if chosen else None
+    if chosen and required_id is None:
+        raise Invalid(_("Choose an earlier phase of this benchmark, or none."))
+    prerequisites.set_for(
+        viewer, phase, required_id, requires_entry=request.form.get("what") == "entry"
+    )
+    message = _("What %(phase)s requires is saved.", phase=phase.name)
+    return done(url_for(".phases", competition_id=phase.competition_id), message=message)

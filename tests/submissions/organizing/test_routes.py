@@ -113,6 +113,24 @@ def test_waiting_submissions_are_started_one_by_one_and_all_at_once(
     assert "No submission waits for you" in olga.get(url).text
 
 
+def test_organizer_moves_on_to_the_next_phase_and_is_told_how_many(
+    olga: FlaskClient, phase: Phase, pavel: User, competition: Competition
+) -> None:
+    final = factories.make_phase(competition, name="Final")
+    factories.make_submission(phase, pavel, on_board=True)
+    listed = olga.get(f"/benchmarks/{competition.id}/phases/manage").text
+    assert "Move on to Final" in listed
+    page = olga.get(f"/phases/{phase.id}/migration").text
+    assert "1 submission on the leaderboard of" in page
+    for _click in range(2):
+        assert olga.post(f"/phases/{phase.id}/migration").status_code == 303
+    moved = db.session.scalars(select(Submission).where(Submission.phase_id == final.id)).all()
+    assert len(moved) == 1
+    assert "There is nothing to move on" in olga.get(f"/phases/{phase.id}/migration").text
+    assert "In the phase before" in olga.get(f"/submissions/{moved[0].id}").text
+    assert olga.get(f"/phases/{final.id}/migration").status_code == 409
+
+
 def test_participants_find_none_of_these_pages(
     client: FlaskClient, phase: Phase, pavel: User, competition: Competition
 ) -> None:
@@ -121,6 +139,7 @@ def test_participants_find_none_of_these_pages(
         f"/phases/{phase.id}/reruns",
         f"/benchmarks/{competition.id}/reruns?id=1",
         f"/benchmarks/{competition.id}/submissions/held",
+        f"/phases/{phase.id}/migration",
     ):
         assert client.get(path).status_code == 403
         assert client.post(path, data={"key": "click"}).status_code == 403
