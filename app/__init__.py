@@ -20,7 +20,7 @@ from app.accounts.routes import login_manager
 from app.api.worker import bp as worker_api_bp
 from app.bundles import jobs as bundle_jobs
 from app.bundles.routes import bp as bundles_bp
-from app.competitions import handouts
+from app.competitions import handouts, routing
 from app.competitions.routes import bp as competitions_bp
 from app.home.routes import bp as home_bp
 from app.leaderboards import services as leaderboards
@@ -30,6 +30,9 @@ from app.platform.db import db
 from app.platform.queueing import AppJob, Carrier, RedisCarrier
 from app.platform.storage import S3Store, Store
 from app.platform.web import csrf
+from app.queues import queries as queue_queries
+from app.queues import services as queues
+from app.queues.routes import bp as queues_bp
 from app.resources import queries as resources
 from app.resources.routes import bp as resources_bp
 from app.settings import Settings
@@ -84,6 +87,7 @@ def _features(app: Flask) -> None:
     """Register every feature, then say which feature tells which other one what."""
     app.register_blueprint(home_bp)
     app.register_blueprint(accounts_bp)
+    app.register_blueprint(queues_bp)
     app.register_blueprint(resources_bp)
     app.register_blueprint(competitions_bp)
     app.register_blueprint(submissions_bp)
@@ -95,6 +99,10 @@ def _features(app: Flask) -> None:
     cli.register(app)
     outcome.on_ended[:] = [leaderboards.refresh]
     outcome.on_waiting[:] = [dispatch.ring]
+    queues.on_narrowed[:] = [routing.detach_strangers]
+    queues.uses[:] = [routing.reasons_to_keep, load.reasons_to_keep]
+    queue_queries.benchmarks_on[:] = [routing.benchmarks_on]
+    queue_queries.work_on[:] = [load.work_on]
     resources.handouts[:] = [handouts.gives_out]
     resources.shown_images[:] = [handouts.shows_picture]
     AppJob.allowed = {"app.bundles.jobs.unpack": bundle_jobs.unpack}

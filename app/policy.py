@@ -13,7 +13,7 @@ from enum import StrEnum
 from app.bundles.models import BundleImport
 from app.competitions.models import Competition, Leaderboard, Membership, Phase
 from app.errors import Forbidden
-from app.queues.models import ComputeQueue
+from app.queues.models import ComputeQueue, Role
 from app.resources.models import Solution, StoredFile, Task
 from app.submissions.models import Submission
 
@@ -62,7 +62,11 @@ class Act(StrEnum):
     FILE_USE = "file:use"
     IMPORT_VIEW = "import:view"
     PARTICIPANT_DECIDE = "participant:decide"
+    QUEUE_CREATE = "queue:create"
+    QUEUE_EDIT = "queue:edit"
+    QUEUE_SHARE = "queue:share"
     QUEUE_USE = "queue:use"
+    QUEUE_VIEW = "queue:view"
     SOLUTION_USE = "solution:use"
     STYLEGUIDE_VIEW = "styleguide:view"
     SUBMISSION_CANCEL = "submission:cancel"
@@ -145,8 +149,44 @@ def _shared(_viewer: Viewer, thing: Thing) -> bool:
     return isinstance(thing, StoredFile | Task) and thing.is_public
 
 
-def _default_queue(_viewer: Viewer, thing: Thing) -> bool:
-    return isinstance(thing, ComputeQueue) and thing.is_default
+def _queue_owner(viewer: Viewer, thing: Thing) -> bool:
+    return (
+        isinstance(thing, ComputeQueue)
+        and viewer.user_id is not None
+        and thing.owner_id == viewer.user_id
+    )
+
+
+def _queue_member(viewer: Viewer, thing: Thing) -> bool:
+    """Ask with its members loaded."""
+    return isinstance(thing, ComputeQueue) and viewer.user_id in {
+        member.user_id for member in thing.members
+    }
+
+
+def _queue_collaborator(viewer: Viewer, thing: Thing) -> bool:
+    return isinstance(thing, ComputeQueue) and (viewer.user_id, Role.COLLABORATOR) in {
+        (member.user_id, member.role) for member in thing.members
+    }
+
+
+def _open_to_all(viewer: Viewer, thing: Thing) -> bool:
+    return (
+        isinstance(thing, ComputeQueue)
+        and viewer.is_authenticated
+        and (thing.is_default or thing.is_public)
+        and thing.retired_at is None
+    )
+
+
+def _queue_to_run_on(viewer: Viewer, thing: Thing) -> bool:
+    """A retired queue takes no benchmark, whoever asks."""
+    mine = (_open_to_all, _queue_owner, _queue_member, _staff)
+    return (
+        isinstance(thing, ComputeQueue)
+        and thing.retired_at is None
+        and any(predicate(viewer, thing) for predicate in mine)
+    )
 
 
 def _visible_board(viewer: Viewer, thing: Thing) -> bool:
@@ -174,7 +214,11 @@ RULES: dict[Act, tuple[Predicate, ...]] = {
     Act.FILE_USE: (_owner, _shared),
     Act.IMPORT_VIEW: (_owner, _staff),
     Act.PARTICIPANT_DECIDE: (_organizer, _staff),
-    Act.QUEUE_USE: (_default_queue, _staff),
+    Act.QUEUE_CREATE: (_signed_in,),
+    Act.QUEUE_EDIT: (_queue_owner, _queue_collaborator, _staff),
+    Act.QUEUE_SHARE: (_queue_owner, _staff),
+    Act.QUEUE_USE: (_queue_to_run_on,),
+    Act.QUEUE_VIEW: (_open_to_all, _queue_owner, _queue_member, _staff),
     Act.SOLUTION_USE: (_owner,),
     Act.STYLEGUIDE_VIEW: (_staff,),
     Act.SUBMISSION_CANCEL: (_owner, _organizer, _staff),
@@ -211,4 +255,8 @@ _REFUSALS = {
     Act.SUBMISSION_CREATE: "Only approved participants may submit. Register for the benchmark first.",
     Act.PARTICIPANT_DECIDE: "Only the organizers decide who takes part.",
     Act.COMPETITION_PUBLISH: "Only the organizers may publish or unpublish this benchmark.",
+    Act.QUEUE_CREATE: "Log in to make a queue.",
+    Act.QUEUE_EDIT: "Only the owner of this queue and its collaborators may change it.",
+    Act.QUEUE_SHARE: "Only the owner of this queue may do this.",
+    Act.QUEUE_USE: "This queue is not yours to use. Ask its owner to share it with you.",
 }

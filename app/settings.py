@@ -31,6 +31,10 @@ class Settings:
     """The server's private Redis: its own jobs and rate limits."""
     runs_redis_url: str = field(repr=False)
     """The Redis that compute workers reach; the app only writes to it."""
+    runs_keeper_url: str = field(default="", repr=False)
+    """That Redis as the user who makes machines' users: for cron and the command line only."""
+    machines_redis_url: str = ""
+    """That Redis as machines reach it, without a user; empty means that none can be added."""
     s3_url: str
     """The object store as the app reaches it, e.g. ``http://127.0.0.1:9000``."""
     s3_access_key: str = field(repr=False)
@@ -73,6 +77,8 @@ class Settings:
     """How much (in MiB) a container may leave behind."""
     run_log_kib: int = 1024
     """Log text (in KiB) kept per stream; the middle of a longer one is left out."""
+    queues_per_person: int = 5
+    """How many compute queues one person may keep; administrators as many as they like."""
     upload_mib: int = 2048
     """The largest file (in MiB) that a participant or organizer may upload."""
     sign_up: bool = True

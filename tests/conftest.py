@@ -35,6 +35,7 @@ def make_settings(**overrides: object) -> Settings:
         "s3_access_key": "key",
         "s3_secret_key": "secret",
         "base_url": "http://localhost",
+        "machines_redis_url": "rediss://runs.test:6380/0",
         "lease_s": 60,
     }
     return Settings(**{**values, **overrides})  # type: ignore[arg-type]

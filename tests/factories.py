@@ -26,7 +26,7 @@ from app.competitions.models import (
 )
 from app.platform.db import Base, db, unit_of_work
 from app.platform.storage import PRIVATE
-from app.queues.models import ComputeQueue
+from app.queues.models import ComputeQueue, Machine
 from app.resources.models import FileKind, StoredFile, Task, TaskRevision
 from app.submissions.models import Run, RunScore, State, Submission, SubmissionNumber
 
@@ -75,6 +75,23 @@ def make_queue(**overrides: Any) -> ComputeQueue:
     queue = ComputeQueue(**{**values, **overrides})
     save(queue)
     return queue
+
+
+def make_machine(queue: ComputeQueue, name: str = "", **overrides: Any) -> Machine:
+    """A machine whose access is set and that was never heard."""
+    number = next(_count)
+    values: dict[str, Any] = {
+        "queue_id": queue.id,
+        "name": name or f"machine{number}",
+        "token_hash": f"{number:064}",
+        "broker_user": f"{queue.qid}-{number}",
+        "broker_hash": f"{number:064}",
+        "access_set_at": NOW,
+        "created_at": NOW,
+    }
+    machine = Machine(**{**values, **overrides})
+    save(machine)
+    return machine
 
 
 def make_file(owner: User, **overrides: Any) -> StoredFile:

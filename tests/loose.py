@@ -159,7 +159,8 @@ class LooseStack:
         program, path, kept = find_redis(), self.home.path, self._secrets
         rules = queue_rules(
             program, path / "redis-runs", app_password=kept["RUNS_APP_PASSWORD"],
-            queue_id=self.queue_id, worker_password=kept["RUNS_WORKER_PASSWORD"],
+            keeper_password=kept["RUNS_KEEPER_PASSWORD"], queue_id=self.queue_id,
+            worker_password=kept["RUNS_WORKER_PASSWORD"],
         )  # fmt: skip
         with (path / "redis-runs" / "users.acl").open("a") as users:
             users.write("user admin on >admin allcommands allkeys allchannels\n")

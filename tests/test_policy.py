@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from app.bundles.models import BundleImport
 from app.competitions.models import Competition, Leaderboard, Membership, Phase
 from app.errors import Forbidden
 from app.policy import RULES, Act, Thing, Viewer, can, require
-from app.queues.models import ComputeQueue
+from app.queues.models import ComputeQueue, QueueMember, Role
 from app.resources.models import Solution, StoredFile, Task
 from app.submissions.models import Submission
 
@@ -53,6 +55,14 @@ def _submission(competition_id: int, *, hide_output: bool = False) -> Submission
     return Submission(owner_id=PAVEL, phase=_phase(competition_id, hide_output=hide_output))
 
 
+SHARED = {PAVEL: Role.COLLABORATOR, 24: Role.ORGANIZER}
+
+
+def _queue(*, members: Mapping[int, str] | None = None, **more: object) -> ComputeQueue:
+    rows = [QueueMember(user_id=one, role=role) for one, role in (members or {}).items()]
+    return ComputeQueue(owner_id=OLGA, members=rows, **more)
+
+
 THINGS: dict[str, Thing] = {
     "nothing": None,
     "published benchmark": _competition(PUBLISHED),
@@ -70,7 +80,10 @@ THINGS: dict[str, Thing] = {
     "public task": Task(owner_id=OLGA, is_public=True),
     "solution": Solution(owner_id=OLGA),
     "default queue": ComputeQueue(is_default=True),
-    "other queue": ComputeQueue(is_default=False),
+    "private queue": _queue(),
+    "shared queue": _queue(members=SHARED),
+    "public queue": _queue(is_public=True),
+    "retired queue": _queue(is_public=True, retired_at=datetime(2027, 1, 1, tzinfo=UTC)),
     "import": BundleImport(owner_id=OLGA),
 }
 
@@ -94,7 +107,33 @@ MATRIX: dict[Act, dict[str, str]] = {
     Act.FILE_USE: {"file": "O", "public file": ALL},
     Act.IMPORT_VIEW: {"import": "OR"},
     Act.PARTICIPANT_DECIDE: {"published benchmark": "OR", "hidden benchmark": "OR"},
-    Act.QUEUE_USE: {"default queue": ALL, "other queue": "R"},
+    Act.QUEUE_CREATE: {"nothing": PEOPLE},
+    Act.QUEUE_EDIT: {
+        "default queue": "R",
+        "private queue": "OR",
+        "shared queue": "POR",
+        "public queue": "OR",
+    },
+    Act.QUEUE_SHARE: {
+        "default queue": "R",
+        "private queue": "OR",
+        "shared queue": "OR",
+        "public queue": "OR",
+    },
+    Act.QUEUE_USE: {
+        "default queue": PEOPLE,
+        "private queue": "OR",
+        "shared queue": "PQOR",
+        "public queue": PEOPLE,
+        "retired queue": "",
+    },
+    Act.QUEUE_VIEW: {
+        "default queue": PEOPLE,
+        "private queue": "OR",
+        "shared queue": "PQOR",
+        "public queue": PEOPLE,
+        "retired queue": "OR",
+    },
     Act.SOLUTION_USE: {"solution": "O"},
     Act.STYLEGUIDE_VIEW: {"nothing": "R"},
     Act.SUBMISSION_CANCEL: {"submission": "POR", "submission to a hidden benchmark": "POR"},
@@ -149,7 +188,9 @@ in `app/policy.py`; after a change, `.venv/bin/python -m tests.test_policy` writ
 
 V a visitor · L a visitor who followed the preview link · M the same, logged in · S a stranger ·
 W waits for approval · D was declined · P a participant, whose submission it is · Q another
-participant · O the organizer, who owns the files, tasks and imports · R an administrator
+participant · O the organizer, who owns the files, tasks, imports and queues · R an administrator
+
+A shared queue has P as a collaborator and Q as an organizer; a retired one was public.
 
 """
 

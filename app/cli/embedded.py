@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import signal
@@ -16,6 +17,7 @@ from flask.cli import ScriptInfo
 from gunicorn.app.base import BaseApplication
 
 from app.cli import serve
+from app.settings import Settings
 
 
 class _Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -86,6 +88,13 @@ class _Family:
         return code
 
 
+def _without_keeper(app: Flask) -> Flask:
+    """Take from the web child what only its brother cron needs."""
+    here: Settings = app.extensions["plumbline.settings"]
+    app.extensions["plumbline.settings"] = dataclasses.replace(here, runs_keeper_url="")
+    return app
+
+
 @click.command("embedded")
 @click.option("--bind", required=True, help="Address and port of the web process.")
 @click.option(
@@ -99,7 +108,7 @@ def embedded(context: click.Context, bind: str, pids: Path) -> None:
     gc.collect()
     gc.freeze()
     family = _Family(pids)
-    family.fork("web", lambda: _Web(app, bind).run())
+    family.fork("web", lambda: _Web(_without_keeper(app), bind).run())
     family.fork("jobs", lambda: context.invoke(serve.jobs))
     family.fork("cron", lambda: context.invoke(serve.cron))
     signal.signal(signal.SIGTERM, family.stop)

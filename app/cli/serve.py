@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 
@@ -14,13 +15,17 @@ from alembic.config import Config
 from flask.cli import with_appcontext
 
 from app.bundles import services as bundles
+from app.errors import Unavailable
+from app.platform.broker import RedisKeeper
 from app.platform.clock import now
 from app.platform.configured import settings
 from app.platform.db import db, unit_of_work
 from app.platform.logging import event
 from app.platform.queueing import APP_QUEUE, AppJob, RedisCarrier, carrier
 from app.platform.storage import S3Store, store
+from app.queues import machines
 from app.queues import services as queues
+from app.queues.access import Doorkeeper
 from app.resources import services as resources
 from app.submissions import dispatch
 from worker.guard import SafeQueue, SafeWorker, worker_name
@@ -55,7 +60,7 @@ def embedded_queue(qid: str, token: str, machine: str) -> None:
     """Make the default queue and its machine known (safe to repeat)."""
     with unit_of_work():
         queue = queues.ensure_default_queue(now=now(), qid=qid)
-        queues.add_machine(queue, machine, token, now=now())
+        machines.ensure(queue, machine, token, now=now())
 
 
 @click.command("migration")
@@ -92,8 +97,9 @@ def jobs() -> None:
 @click.command("cron")
 @with_appcontext
 def cron() -> None:
-    """Sweep and dispatch every few seconds until stopped."""
+    """Sweep, dispatch and let machines in every few seconds until stopped."""
     stop = threading.Event()
+    duties = [_sweep, _tend_uploads, *_doors()]
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         stop.set()
@@ -102,13 +108,31 @@ def cron() -> None:
     signal.signal(signal.SIGINT, ask)
     event(log, "cron.started", every_s=settings().sweep_s)
     while not stop.is_set():
-        _round()
+        _round(duties)
         stop.wait(settings().sweep_s)
 
 
-def _round() -> None:
+def _doors() -> list[Callable[[], object]]:
+    """Return the duty that makes machines' users; only this process holds the keeper's URL."""
+    url = settings().runs_keeper_url
+    if not url:
+        if settings().machines_redis_url:
+            event(log, "cron.no_keeper", level=logging.WARNING)
+        return []
+    doorkeeper = Doorkeeper(RedisKeeper(url))
+
+    def let_machines_in() -> None:
+        try:
+            doorkeeper.round(now=now())
+        except Unavailable as error:
+            event(log, "access.away", level=logging.WARNING, why=error.message)
+
+    return [let_machines_in]
+
+
+def _round(duties: Iterable[Callable[[], object]]) -> None:
     """Do everything that is due; each thing on its own, so that one cannot stop the others."""
-    for due in (_sweep, _tend_uploads):
+    for due in duties:
         try:
             due()
         except Exception:

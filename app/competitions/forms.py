@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from flask_babel import lazy_gettext as _
-from wtforms import BooleanField, IntegerField, SearchField, StringField
+from wtforms import BooleanField, IntegerField, SearchField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from app.competitions.memberships import MAX_REASON
 from app.competitions.queries import MAX_SEARCH
 from app.platform.forms import Form, stripped
+from app.platform.web import LARGEST
+from app.queues.models import ComputeQueue
+
+
+def _number(text: Any) -> int | None:
+    """Read an id; anything that is none means that nothing was chosen."""
+    shown = str(text or "")
+    if not shown:
+        return None
+    if not shown.isascii() or not shown.isdigit() or int(shown[:12]) > LARGEST:
+        raise ValueError("not an id")
+    return int(shown)
 
 
 class SearchForm(Form):
@@ -33,6 +49,23 @@ class DecisionForm(Form):
 
     status = StringField(validators=[InputRequired(), Length(max=16)])
     reason = StringField(filters=[stripped], validators=[Length(max=MAX_REASON)])
+
+
+class QueueForm(Form):
+    """Which queue runs go to; the choices are the viewer's own. Empty means the usual one."""
+
+    queue_id = SelectField(_("Queue"), coerce=_number, validate_choice=False)
+
+    def offer(self, queues: Iterable[ComputeQueue], usual: str, chosen: int | None) -> None:
+        """Fill the choices.
+
+        Args:
+            usual: what is called the one that nobody chose.
+            chosen: the present one.
+        """
+        listed = [SelectChoice(str(queue.id), queue.name) for queue in queues]
+        self.queue_id.choices = [SelectChoice("", usual), *listed]
+        self.queue_id.data = chosen
 
 
 class GrantForm(Form):

@@ -27,16 +27,18 @@ class Obstacle(StrEnum):
     NO_TASK = "no_task"
     NO_BOARD = "no_board"
     NO_MACHINE = "no_machine"
+    NO_MACHINE_FOR_SOME = "no_machine_for_some"
     NOBODY_APPROVED = "nobody_approved"
     HELD = "held"
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One obstacle; ``phase`` names the phase it is about, if any."""
+    """One obstacle; ``phase`` names the phase it is about, if any, and ``queue`` the queue."""
 
     obstacle: Obstacle
     phase: str = ""
+    queue: str = ""
 
 
 def phase_stage(phase: Phase, now: datetime) -> Stage:
@@ -79,6 +81,7 @@ def obstacles(
     *,
     machines: int,
     approved: int,
+    silent: Sequence[str] = (),
 ) -> list[Reason]:
     """List everything that keeps people from submitting, the most basic first.
 
@@ -87,6 +90,7 @@ def obstacles(
         phases: the same phases with ``phase_tasks`` loaded.
         machines: how many machines of its queue are online.
         approved: how many participants may submit.
+        silent: names of the queues of chosen participants that have no machine online.
     """
     found = []
     if not competition.is_published:
@@ -104,6 +108,7 @@ def obstacles(
         found.append(Reason(Obstacle.NOBODY_APPROVED))
     if not machines:
         found.append(Reason(Obstacle.NO_MACHINE))
+    found += [Reason(Obstacle.NO_MACHINE_FOR_SOME, queue=name) for name in silent]
     if not competition.auto_run_submissions:
         found.append(Reason(Obstacle.HELD))
     return found

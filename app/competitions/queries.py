@@ -343,10 +343,18 @@ def files_for(
 
 def obstacles(competition: Competition, *, now: datetime) -> list[lifecycle.Reason]:
     """Return why nobody can submit, for the organizer; empty when all is well."""
-    queue_id = competition.queue_id
-    if queue_id is None and (default := queues.default_queue()):
-        queue_id = default.id
-    machines = queues.online_machines(now).get(queue_id, 0) if queue_id is not None else 0
-    approved = count_participants(competition).get(Membership.APPROVED, 0)
-    phases = phases_with_tasks(competition)
-    return lifecycle.obstacles(competition, phases, now, machines=machines, approved=approved)
+    outlook = queues.outlook(competition.queue_id, now=now)
+    routed = db.session.scalars(
+        select(Participant.queue_id)
+        .where(Participant.competition_id == competition.id, Participant.queue_id.is_not(None))
+        .distinct()
+    ).all()
+    elsewhere = [queues.outlook(queue_id, now=now) for queue_id in routed]
+    return lifecycle.obstacles(
+        competition,
+        phases_with_tasks(competition),
+        now,
+        machines=outlook.online if outlook else 0,
+        approved=count_participants(competition).get(Membership.APPROVED, 0),
+        silent=[one.queue.name for one in elsewhere if one and not one.online],
+    )

@@ -11,9 +11,15 @@ from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
 from app import policy
-from app.competitions import lifecycle, memberships, queries, services
-from app.competitions.forms import DecisionForm, GrantForm, RegistrationForm, SearchForm
-from app.competitions.models import Competition, Membership
+from app.competitions import lifecycle, memberships, queries, routing, services
+from app.competitions.forms import (
+    DecisionForm,
+    GrantForm,
+    QueueForm,
+    RegistrationForm,
+    SearchForm,
+)
+from app.competitions.models import Competition, Membership, Participant
 from app.errors import Invalid, NotFound, Refused
 from app.platform import links
 from app.platform.clock import now
@@ -21,6 +27,7 @@ from app.platform.configured import settings
 from app.platform.paging import page_number
 from app.platform.web import done, page
 from app.policy import Act, Viewer
+from app.queues import queries as queues
 
 bp = Blueprint("competitions", __name__, url_prefix="/benchmarks")
 
@@ -169,6 +176,7 @@ def participants(competition_id: int) -> Response:
     return page(
         "competitions/participants.html", **_framed(competition, viewer, "manage"), rows=rows,
         chosen=status, counts=queries.count_participants(competition),
+        queues=routing.choices(viewer, competition),
     )  # fmt: skip
 
 
@@ -179,13 +187,48 @@ def decide(competition_id: int, participant_id: int) -> Response:
     form = DecisionForm(request.form)
     if not form.validate():
         raise Invalid(_("Say whether to approve or to decline, and a reason of 500 characters."))
+    viewer = _viewer()
     participant = memberships.decide(
-        _viewer(), participant_id, form.status.data, form.reason.data or "", now=now()
+        viewer, participant_id, form.status.data, form.reason.data or "", now=now()
     )
     if participant.competition_id != competition_id:
         raise NotFound(_("There is no such registration."))
-    url = url_for(".participants", competition_id=competition_id)
-    return done(url, fragment="competitions/_participant_row.html", participant=participant)
+    return _changed(queries.get(competition_id, viewer), participant, viewer)
+
+
+def _changed(competition: Competition, participant: Participant, viewer: Viewer) -> Response:
+    return done(
+        url_for(".participants", competition_id=competition.id),
+        fragment="competitions/_participant_row.html", participant=participant,
+        queues=routing.choices(viewer, competition),
+    )  # fmt: skip
+
+
+@bp.post("/<int:competition_id>/participants/<int:participant_id>/queue")
+@login_required
+def route(competition_id: int, participant_id: int) -> Response:
+    """Send the runs of one person to a queue of their own; htmx gets the changed row."""
+    competition, viewer = _managed(competition_id)
+    participant = routing.route(viewer, competition, participant_id, _chosen_queue())
+    return _changed(competition, participant, viewer)
+
+
+def _chosen_queue() -> int | None:
+    form = QueueForm(request.form)
+    if not form.validate():
+        raise Invalid(_("There is no such queue, or it is not yours to use. Choose another one."))
+    chosen: int | None = form.queue_id.data
+    return chosen
+
+
+@bp.post("/<int:competition_id>/queue")
+@login_required
+def choose_queue(competition_id: int) -> Response:
+    """Choose the queue that the runs of a benchmark go to."""
+    competition, viewer = _managed(competition_id)
+    routing.choose_queue(viewer, competition, _chosen_queue())
+    url = url_for(".manage", competition_id=competition_id)
+    return done(url, message=_("Further submissions run on this queue."))
 
 
 @bp.post("/<int:competition_id>/participants/approve-waiting")
@@ -224,7 +267,16 @@ def _management(
         reasons=queries.obstacles(competition, now=now()),
         default_memory_mib=settings().run_memory_mib,
         secret_link=url_for(".open_link", secret_key=competition.secret_key, _external=True),
+        queue_form=_queue_form(competition, viewer),
+        outlook=queues.outlook(competition.queue_id, now=now()),
     )  # fmt: skip
+
+
+def _queue_form(competition: Competition, viewer: Viewer) -> QueueForm:
+    form = QueueForm()
+    offered = [one for one in routing.choices(viewer, competition) if not one.is_default]
+    form.offer(offered, _("The default queue"), competition.queue_id)
+    return form
 
 
 @bp.post("/<int:competition_id>/publish")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from client.launcher.home import ROOT, Home
+from client.launcher.home import ROOT, Home, write_private
 from client.launcher.redis_servers import (
     RedisProgram,
     find_redis,
@@ -16,7 +17,9 @@ from client.launcher.redis_servers import (
 )
 from client.launcher.services import HOST, Service, free_port, object_service
 
-_REDIS_PORT, _RUNS_PORT, _S3_PORT = 28010, 28011, 28012
+PORTS = "ports.json"
+"""The file of a state folder that remembers where its servers listen."""
+_SERVERS = ("redis", "redis-runs", "s3")
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,8 @@ def data_servers(home: Home, secrets: dict[str, str], *, origin: str) -> DataSer
         LaunchError: no usable redis-server was found.
     """
     program = find_redis()
-    redis_port, runs_port, s3_port = map(free_port, (_REDIS_PORT, _RUNS_PORT, _S3_PORT))
-    rules, app_url, worker_url, notice = _runs_access(
-        program, home, secrets, f"{HOST}:{runs_port}/0"
-    )
+    redis_port, runs_port, s3_port = _ports(home)
+    rules, urls, notice = _runs_access(program, home, secrets, f"{HOST}:{runs_port}/0")
     return DataServers(
         redis_service(
             program, "Redis", home.path / "redis", redis_port,
@@ -64,8 +65,7 @@ def data_servers(home: Home, secrets: dict[str, str], *, origin: str) -> DataSer
         ),
         {
             "PLUMBLINE_REDIS_URL": f"redis://:{secrets['REDIS_PASSWORD']}@{HOST}:{redis_port}/0",
-            "PLUMBLINE_RUNS_REDIS_URL": app_url,
-            "PLUMBLINE_WORKER_BROKER_URL": worker_url,
+            **urls,
             "PLUMBLINE_S3_URL": f"http://{HOST}:{s3_port}",
             "PLUMBLINE_S3_ACCESS_KEY": secrets["S3_ACCESS_KEY"],
             "PLUMBLINE_S3_SECRET_KEY": secrets["S3_SECRET_KEY"],
@@ -74,25 +74,46 @@ def data_servers(home: Home, secrets: dict[str, str], *, origin: str) -> DataSer
     )  # fmt: skip
 
 
+def _ports(home: Home) -> list[int]:
+    """Return a port for each server: the one it had before, which other machines may know."""
+    file = home.path / PORTS
+    before: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+    ports = {name: free_port(before.get(name, 0)) for name in _SERVERS}
+    if ports != before:
+        write_private(file, json.dumps(ports))
+    return list(ports.values())
+
+
 def _runs_access(
     program: RedisProgram, home: Home, secrets: dict[str, str], place: str
-) -> tuple[list[str], str, str, str]:
-    """Return the rules of the runs Redis, the app's and the worker's URL of it, and a notice."""
+) -> tuple[list[str], dict[str, str], str]:
+    """Return the rules of the runs Redis, everybody's URL of it, and a notice."""
     app_pw = secrets["RUNS_APP_PASSWORD"]
     if program.has_selectors:
         queue, worker_pw = secrets["QUEUE_ID"], secrets["RUNS_WORKER_PASSWORD"]
+        keeper_pw = secrets["RUNS_KEEPER_PASSWORD"]
         rules = queue_rules(
             program, home.path / "redis-runs",
-            app_password=app_pw, queue_id=queue, worker_password=worker_pw,
+            app_password=app_pw, keeper_password=keeper_pw, queue_id=queue,
+            worker_password=worker_pw,
         )  # fmt: skip
-        return rules, f"redis://app:{app_pw}@{place}", f"redis://{queue}:{worker_pw}@{place}", ""
+        urls = {
+            "PLUMBLINE_RUNS_REDIS_URL": f"redis://app:{app_pw}@{place}",
+            "PLUMBLINE_RUNS_KEEPER_URL": f"redis://keeper:{keeper_pw}@{place}",
+            "PLUMBLINE_MACHINES_REDIS_URL": os.environ.get(
+                "PLUMBLINE_MACHINES_REDIS_URL", f"redis://{place}"
+            ),
+            "PLUMBLINE_WORKER_BROKER_URL": f"redis://{queue}:{worker_pw}@{place}",
+        }
+        return rules, urls, ""
     version = ".".join(map(str, program.version))
     notice = (
         f"Redis {version} has no rules per queue: this stack serves only its own worker, on this "
         "machine. Install Redis 7 for other machines."
     )
     url = f"redis://:{app_pw}@{place}"
-    return password_rules(app_pw), url, url, notice
+    urls = {"PLUMBLINE_RUNS_REDIS_URL": url, "PLUMBLINE_WORKER_BROKER_URL": url}
+    return password_rules(app_pw), urls, notice
 
 
 def app_environ(home: Home, secrets: dict[str, str], address: str) -> dict[str, str]:
@@ -102,7 +123,7 @@ def app_environ(home: Home, secrets: dict[str, str], address: str) -> dict[str, 
         "PLUMBLINE_SECRET_KEY": secrets["SECRET_KEY"],
         "PLUMBLINE_DATABASE_URL": database,
         "PLUMBLINE_BASE_URL": address,
-        "PLUMBLINE_WORKER_API_URL": address,
+        "PLUMBLINE_WORKER_API_URL": os.environ.get("PLUMBLINE_WORKER_API_URL", address),
     }
 
 

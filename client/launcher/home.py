@@ -120,6 +120,7 @@ def _makers() -> dict[str, Callable[[], str]]:
         "S3_SECRET_KEY": lambda: secrets.token_hex(24),
         "REDIS_PASSWORD": lambda: secrets.token_hex(32),
         "RUNS_APP_PASSWORD": lambda: secrets.token_hex(32),
+        "RUNS_KEEPER_PASSWORD": lambda: secrets.token_hex(32),
         "RUNS_WORKER_PASSWORD": lambda: secrets.token_hex(32),
         "QUEUE_ID": lambda: secrets.token_hex(8),
         "MACHINE_TOKEN": lambda: f"plb_machine_{secrets.token_urlsafe(32)}",

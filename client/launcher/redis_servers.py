@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import re
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from client.launcher.errors import LaunchError
 from client.launcher.home import write_private
 from client.launcher.services import HOST, Service
+from worker import acl
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class RedisProgram:
     @property
     def has_selectors(self) -> bool:
         """Redis 7 brought the ACL rules that give each queue its own keys."""
-        return self.version >= (7, 0)
+        return self.version >= acl.SINCE
 
 
 def find_redis() -> RedisProgram:
@@ -90,59 +90,33 @@ def password_rules(password: str) -> list[str]:
 
 
 def queue_rules(
-    program: RedisProgram, folder: Path, *, app_password: str, queue_id: str, worker_password: str
-) -> list[str]:
+    program: RedisProgram, folder: Path, *, app_password: str, keeper_password: str, queue_id: str,
+    worker_password: str,
+) -> list[str]:  # fmt: skip
     """Write the user file of a runs server and return the rules that name it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = folder / "users.acl"
     text = users_text(
-        program.version,
-        app_password=app_password, queue_id=queue_id, worker_password=worker_password,
+        program.version, app_password=app_password, keeper_password=keeper_password,
+        queue_id=queue_id, worker_password=worker_password,
     )  # fmt: skip
     write_private(file, text)
     return ["acl-pubsub-default resetchannels", f'aclfile "{file}"']
 
 
 def users_text(
-    version: tuple[int, int], *, app_password: str, queue_id: str, worker_password: str
-) -> str:
-    """Return the users of a runs server: the app only writes, a machine reaches its queue alone.
-
-    Source: Redis ACL documentation, "Selectors" and "Key permissions".
-    """
-    # Clients name their library from Redis 7.2 on; older ones refuse a rule they do not know.
-    more = ["+client|setinfo"] if version >= (7, 2) else []
-    worker = [part.replace("Q", queue_id) for part in _WORKER_RULES]
+    version: tuple[int, int], *, app_password: str, keeper_password: str, queue_id: str,
+    worker_password: str,
+) -> str:  # fmt: skip
+    """Return the users that a runs server begins with; cron adds those of further machines."""
     users = (
         ["user default off"],
-        ["user app on", f"#{_sha256(app_password)}", *_APP_RULES, *more],
-        [f"user {queue_id} on", f"#{_sha256(worker_password)}", *worker, *more],
+        _user("app", app_password, acl.app_rules(version)),
+        _user("keeper", keeper_password, acl.keeper_rules(version)),
+        _user(queue_id, worker_password, acl.machine_rules(version, queue_id)),
     )
     return "".join(" ".join(parts) + "\n" for parts in users)
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-_APP_RULES = (
-    "resetchannels", "-@all", "+info|server", "+ping", "+client|setname", "+multi", "+exec",
-    "+discard", "+sadd", "+hset", "+expire", "+rpush", "+lrem", "+llen", "+del", "+publish",
-    "%W~rq:job:*", "%W~rq:queue:*", "%W~rq:queues", "&rq:pubsub:*",
-)  # fmt: skip
-
-# Q stands for the queue's id; every other capital letter belongs to the rule language.
-_WORKER_RULES = (
-    "resetchannels", "-@all", "+info|server", "+ping", "+client|setname",
-    "+multi", "+exec", "+discard", "+watch", "+unwatch",
-    "+exists", "+expire", "+persist", "+del", "+set", "+get",
-    "+hset", "+hget", "+hgetall", "+hdel", "+hincrby", "+hincrbyfloat",
-    "+lmove", "+blmove", "+lrange", "+lrem", "+sadd", "+srem", "+smembers",
-    "+zadd", "+zrem", "+zrange", "+zrangebyscore", "+zremrangebyscore",
-    "+xadd", "+subscribe", "+unsubscribe",
-    "~rq:queue:Q", "~rq:queue:Q:intermediate", "~rq:queue:Q:intermediate:first_seen:Q-*",
-    "~rq:job:Q-*", "~rq:execution:Q-*", "~rq:executions:Q-*", "~rq:wip:Q",
-    "~rq:worker:Q-*", "~rq:workers:Q",
-    "%W~rq:job::Q-*", "%W~rq:results:Q-*", "%W~rq:finished:Q", "%W~rq:failed:Q",
-    "%W~rq:clean_registries:Q", "&rq:pubsub:Q-*", "(+exists %R~rq:suspended)",
-)  # fmt: skip
+def _user(name: str, password: str, rules: list[str]) -> list[str]:
+    return [f"user {name} on", f"#{acl.password_hash(password)}", *rules]

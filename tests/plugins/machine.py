@@ -15,6 +15,7 @@ import pytest
 from docker import DockerClient
 from redis import Redis
 
+from client.launcher.environment import PORTS
 from client.launcher.redis_servers import (
     RedisProgram,
     find_redis,
@@ -125,6 +126,8 @@ class RunsServer:
     queue_id: str
     app_url: str
     worker_url: str
+    keeper_url: str
+    """May make and end users, nothing else."""
     admin_url: str
     """May do everything: reads ``ACL LOG``, plants what a rogue would."""
 
@@ -136,8 +139,9 @@ def runs_server(redis_program: RedisProgram, tmp_path: Path) -> Iterator[RunsSer
         pytest.skip("Redis 7 is not here: ./run test installs it where it can")
     queue_id, folder, port = secrets.token_hex(8), tmp_path / "redis-runs", free_port()
     rules = queue_rules(
-        redis_program, folder, app_password="app", queue_id=queue_id, worker_password="machine"
-    )
+        redis_program, folder, app_password="app", keeper_password="keeper", queue_id=queue_id,
+        worker_password="machine",
+    )  # fmt: skip
     with (folder / "users.acl").open("a") as users:
         users.write("user admin on >admin allcommands allkeys allchannels\n")
     service = redis_service(
@@ -149,7 +153,7 @@ def runs_server(redis_program: RedisProgram, tmp_path: Path) -> Iterator[RunsSer
     at = f"{HOST}:{port}/0"
     yield RunsServer(
         service, queue_id, f"redis://app:app@{at}", f"redis://{queue_id}:machine@{at}",
-        f"redis://admin:admin@{at}",
+        f"redis://keeper:keeper@{at}", f"redis://admin:admin@{at}",
     )  # fmt: skip
     service.stop()
 
@@ -211,7 +215,8 @@ def make_stack(
 
         def make(settings: Mapping[str, str] | None = None) -> RunningStack:
             folder = tmp_path / f"stack{secrets.token_hex(2)}"
-            shutil.copytree(migrated_home, folder)
+            # Not its ports: stacks of the same origin may run at the same time.
+            shutil.copytree(migrated_home, folder, ignore=shutil.ignore_patterns(PORTS))
             return running.enter_context(RunningStack(folder, settings))
 
         yield make
