@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, jsonify, make_response, render_template
+from pathlib import Path
+
+from flask import (
+    Blueprint,
+    current_app,
+    jsonify,
+    make_response,
+    render_template,
+)
 from flask_login import current_user, login_required
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +28,7 @@ from app.policy import Act
 bp = Blueprint("home", __name__)
 
 NEWEST = 5
+_DAY_S = 86_400
 
 
 @bp.get("/")
@@ -46,6 +55,14 @@ def styleguide() -> Response:
     """Show every component in every state."""
     policy.require(competitions.viewer(current_user), Act.STYLEGUIDE_VIEW)
     return make_response(render_template("styleguide.html", **specimens.context(now())))
+
+
+@bp.get("/favicon.ico")
+def favicon() -> Response:
+    """Send the icon to browsers that show something else than a page of ours, such as JSON."""
+    icon = Path(current_app.static_folder or "", "img", "plumbline.ico").read_bytes()
+    headers = {"Content-Type": "image/x-icon", "Cache-Control": f"max-age={_DAY_S}"}
+    return make_response(icon, headers)
 
 
 @bp.get("/robots.txt")

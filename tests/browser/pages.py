@@ -108,6 +108,7 @@ NOT_PAGES = {
     "static": "files",
     "bundles.status": "a fragment of bundles.detail",
     "competitions.open_link": "leads to competitions.detail",
+    "home.favicon": "a picture",
     "home.health": "JSON",
     "home.robots": "text",
     "leaderboards.board_json": "JSON",

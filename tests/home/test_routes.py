@@ -62,3 +62,10 @@ def test_robots_stay_out_of_secret_links(client: FlaskClient) -> None:
     answer = client.get("/robots.txt")
     assert answer.mimetype == "text/plain"
     assert "Disallow: /benchmarks/open/" in answer.text
+
+
+def test_icon_is_where_browsers_look_for_it(client: FlaskClient) -> None:
+    answer = client.get("/favicon.ico")
+    assert answer.status_code == 200
+    assert answer.data.startswith(b"\x00\x00\x01\x00")  # what an icon file begins with
+    assert "max-age=86400" in answer.headers["Cache-Control"]
