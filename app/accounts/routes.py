@@ -149,6 +149,8 @@ def sign_up_now() -> Response:
     for field, sentence in drafts.problems(draft).items():
         if not form[field].errors:
             form.refuse(field, _(sentence))
+    if not form.username.errors and (sentence := services.name_problem(draft.username)):
+        form.refuse("username", _(sentence))
     if not form.errors:
         try:
             services.sign_up(draft, now=now())

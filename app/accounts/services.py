@@ -19,6 +19,9 @@ SESSION_LIFE = timedelta(days=30)
 """Counted from the log-in, however busy the session is."""
 
 
+_TAKEN = "This user name is taken. Choose another one."
+
+
 class NameTaken(Conflict):
     """Somebody has this user name; names are public, so saying it gives nothing away."""
 
@@ -41,7 +44,7 @@ def create_user(
         raise Invalid(" ".join(found.values()))
     password_hash = passwords.hash_password(password)
     if queries.by_username(draft.username):
-        raise NameTaken("This user name is taken. Choose another one.")
+        raise NameTaken(_TAKEN)
     if queries.by_email(draft.email):
         raise AddressTaken("An account with this e-mail address exists.")
     user = User(
@@ -52,8 +55,18 @@ def create_user(
         with db.session.begin_nested():
             db.session.add(user)
     except IntegrityError:  # somebody was faster between the look and the write
-        raise NameTaken("This user name is taken. Choose another one.") from None
+        raise NameTaken(_TAKEN) from None
     return user
+
+
+def name_problem(username: str) -> str:
+    """Return why nobody may sign up by this user name, empty when it is free.
+
+    Names are public, so this may be said along with any other problem; of addresses nothing is.
+    """
+    if names.is_reserved(username):
+        return "This user name is reserved, or looks like one that is. Choose another one."
+    return _TAKEN if queries.by_username(username) else ""
 
 
 def sign_up(draft: AccountDraft, *, now: datetime) -> None:
@@ -68,10 +81,8 @@ def sign_up(draft: AccountDraft, *, now: datetime) -> None:
     """
     if not settings().sign_up:
         raise Forbidden("Sign-up is closed here. Ask an administrator for an account.")
-    if names.is_reserved(draft.username):
-        raise NameTaken(
-            "This user name is reserved, or looks like one that is. Choose another one."
-        )
+    if sentence := name_problem(draft.username):
+        raise NameTaken(sentence)
     try:
         create_user(draft.username, draft.email, draft.password, now=now)
     except AddressTaken:

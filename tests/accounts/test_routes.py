@@ -199,6 +199,15 @@ def test_wrong_sign_up_names_every_field_at_once(client: FlaskClient) -> None:
     assert "There are 4 problems" in text
 
 
+def test_taken_user_name_is_told_along_with_every_other_problem(client: FlaskClient) -> None:
+    make_user("olga")
+    known = {"username": "olga", "email": "olga@example.org", "password": "short"}
+    text = client.post("/sign-up", data=known).text
+    assert "This user name is taken." in text
+    assert 'id="password-error"' in text
+    assert 'id="email-error"' not in text
+
+
 @pytest.mark.security
 def test_sign_up_takes_no_other_columns(client: FlaskClient) -> None:
     client.post("/sign-up", data={**NEW, "is_staff": "1", "is_active": "", "id": "77"})
