@@ -18,14 +18,21 @@ class Audience(StrEnum):
 
 
 @dataclass(frozen=True)
+class Use:
+    """A place where a file is used; the phase is empty for all, the task for a phase as a whole."""
+
+    phase: str = ""
+    task: str = ""
+
+
+@dataclass(frozen=True)
 class FileRow:
-    """One file, where it belongs and who sees it."""
+    """One file, what it is used as, where, and who sees it."""
 
     file: StoredFile
     kind: FileKind
     audience: Audience
-    phase: str = ""
-    task: str = ""
+    uses: tuple[Use, ...] = ()
 
 
 def visible(
@@ -36,7 +43,7 @@ def visible(
     is_organizer: bool,
     is_participant: bool,
 ) -> list[FileRow]:
-    """List the files in the order of phases and tasks, each once.
+    """List the files in the order of phases and tasks, each once for everything it is used as.
 
     Starting kits, public data and solutions are for participants; ingestion programs and input data
     when the organizer says so. Reference data and scoring programs, which may quote it, never leave
@@ -47,12 +54,14 @@ def visible(
         solutions: with file and tasks loaded.
     """
     secret = _secret(phases)
-    rows: dict[tuple[int, str], FileRow] = {}
+    rows: dict[tuple[int, FileKind], FileRow] = {}
     for row in (*_of_phases(phases), *_of_tasks(competition, phases), *_of_solutions(solutions)):
         if row.file.id in secret:
             row = replace(row, audience=Audience.ORGANIZERS)
         if is_organizer or (is_participant and row.audience == Audience.PARTICIPANTS):
-            rows.setdefault((row.file.id, row.task), row)
+            known = rows.setdefault((row.file.id, row.kind), replace(row, uses=()))
+            new = tuple(use for use in row.uses if use not in known.uses)
+            rows[row.file.id, row.kind] = replace(known, uses=known.uses + new)
     return list(rows.values())
 
 
@@ -74,7 +83,7 @@ def _of_phases(phases: Iterable[Phase]) -> Iterator[FileRow]:
             (phase.public_data, FileKind.PUBLIC_DATA),
         ):
             if file is not None:
-                yield FileRow(file, kind, Audience.PARTICIPANTS, phase=phase.name)
+                yield FileRow(file, kind, Audience.PARTICIPANTS, (Use(phase.name),))
 
 
 def _of_tasks(competition: Competition, phases: Iterable[Phase]) -> Iterator[FileRow]:
@@ -95,10 +104,10 @@ def _of_tasks(competition: Competition, phases: Iterable[Phase]) -> Iterator[Fil
                 (current.reference_data, FileKind.REFERENCE_DATA, Audience.ORGANIZERS),
             ):
                 if file is not None:
-                    yield FileRow(file, kind, seen_by, phase=phase.name, task=task.name)
+                    yield FileRow(file, kind, seen_by, (Use(phase.name, task.name),))
 
 
 def _of_solutions(solutions: Iterable[Solution]) -> Iterator[FileRow]:
     for solution in solutions:
-        tasks = ", ".join(task.name for task in solution.tasks)
-        yield FileRow(solution.file, FileKind.SOLUTION, Audience.PARTICIPANTS, task=tasks)
+        uses = tuple(Use(task=task.name) for task in solution.tasks)
+        yield FileRow(solution.file, FileKind.SOLUTION, Audience.PARTICIPANTS, uses)

@@ -86,6 +86,12 @@ def absolute(moment: datetime, *, now: datetime, zone: tzinfo = UTC) -> str:
     return f"{format_datetime(local, pattern, locale=_locale())} {local.tzname()}"
 
 
+def day(moment: datetime, *, zone: tzinfo = UTC) -> str:
+    """Return the date alone, "12 Dec 2026", where there is no room for more."""
+    local = _utc(moment).astimezone(zone)
+    return str(format_datetime(local, gettext("d MMM y"), locale=_locale()))
+
+
 def when(moment: datetime, *, now: datetime, zone: tzinfo = UTC, show: Show = "both") -> Markup:
     """Return a ``<time>`` element that a person and a program can read; its title is in UTC.
 
@@ -186,16 +192,19 @@ def time_scale(
 
 
 def install(environment: Environment, now: Callable[[], datetime] = clock.now) -> None:
-    """Give templates ``when``, ``time_scale``, and the filters ``duration`` and ``size``."""
+    """Give templates ``when``, ``is_past``, ``time_scale``, and filters for days and amounts."""
 
     def when_now(moment: datetime, show: Show = "both") -> Markup:
         return when(moment, now=now(), show=show)
 
+    def is_past(moment: datetime) -> bool:
+        return _utc(moment) <= _utc(now())
+
     def scale_now(starts: Sequence[datetime], ends: Sequence[datetime | None]) -> TimeScale:
         return time_scale(starts, ends, now=now())
 
-    environment.globals.update(when=when_now, time_scale=scale_now)
-    environment.filters.update(duration=duration, size=size)
+    environment.globals.update(when=when_now, is_past=is_past, time_scale=scale_now)
+    environment.filters.update(day=day, duration=duration, size=size)
 
 
 def _utc(moment: datetime) -> datetime:

@@ -292,6 +292,25 @@ def test_reference_data_in_a_second_role_stays_with_the_organizers(app: Flask) -
     assert {row.audience for row in rows} == {"organizers"}
 
 
+def test_file_of_several_tasks_is_one_row_that_says_where(app: Flask) -> None:
+    cast = make_cast()
+    shared = make_file(cast.olga, kind=FileKind.INGESTION_PROGRAM)
+    tasks = [make_task(cast.olga, name=name) for name in ("Ward", "Clinic")]
+    with unit_of_work():
+        ids = [task.id for task in tasks]
+        for revision in db.session.query(TaskRevision).where(TaskRevision.task_id.in_(ids)):
+            revision.ingestion_program_id = shared.id
+    for name in ("Development", "Final"):
+        make_phase(cast.competition, tasks=tasks, name=name)
+    competition = queries.get(cast.competition.id, _organizer(cast))
+    (row,) = [
+        row for row in queries.files_for(competition, _organizer(cast)) if row.file.id == shared.id
+    ]
+    assert [(use.phase, use.task) for use in row.uses] == [
+        ("Development", "Ward"), ("Development", "Clinic"), ("Final", "Ward"), ("Final", "Clinic"),
+    ]  # fmt: skip
+
+
 def _organizer(cast: Cast) -> Viewer:
     return queries.viewer(cast.olga)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -24,6 +24,7 @@ from tests.factories import (
     make_page,
     make_phase,
     make_queue,
+    make_task,
     save,
 )
 
@@ -314,7 +315,45 @@ def test_deciding_by_htmx_answers_the_row(app: Flask) -> None:
     assert answer.status_code == 200
     assert re.fullmatch(r'<tr id="participant-\d+">.*</tr>', answer.text.strip(), re.DOTALL)
     assert "Approved" in answer.text
+    assert "autofocus" in answer.text  # or the keyboard would begin again at the page's top
     assert status_of(cast, "wanda") == "approved"
+
+
+def test_nobody_is_offered_a_decision_that_is_made(app: Flask) -> None:
+    cast = make_cast()
+    text = browser(app, cast.olga).get(f"/benchmarks/{cast.competition.id}/participants").text
+    offered = {
+        name: set(re.findall(r'value="(approved|denied)"', row))
+        for row in text.split("<tr id=")[1:]
+        for name in ("pavel", "wanda", "dora")
+        if f">{name}<" in row
+    }
+    assert offered == {
+        "pavel": {"denied"}, "wanda": {"approved", "denied"}, "dora": {"approved", "denied"},
+    }  # fmt: skip
+    assert text.count("Save the reason") == 1
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "words"),
+    [(-30, 30, ["Opened", "Closes"]), (-30, -1, ["Opened", "Closed"]), (1, 30, ["Opens", "Closes"])],
+)  # fmt: skip
+def test_phases_speak_of_the_past_as_past(
+    app: Flask, starts: int, ends: int, words: list[str]
+) -> None:
+    cast = make_cast()
+    now, day = datetime.now(UTC), timedelta(days=1)
+    times = {"starts_at": now + starts * day, "ends_at": now + ends * day}
+    make_phase(cast.competition, **times)
+    text = browser(app, cast.pavel).get(f"/benchmarks/{cast.competition.id}/phases").text
+    assert re.findall(r"<dt>((?:Open|Close)\w+)</dt>", text)[-2:] == words
+
+
+def test_several_tasks_of_a_phase_read_as_a_list(app: Flask) -> None:
+    cast = make_cast()
+    make_phase(cast.competition, tasks=[make_task(cast.olga, name=f"Task {n}") for n in (1, 2)])
+    text = browser(app, cast.pavel).get(f"/benchmarks/{cast.competition.id}/phases").text
+    assert "<li>Task 1</li><li>Task 2</li>" in text
 
 
 @pytest.mark.parametrize(

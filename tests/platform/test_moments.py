@@ -176,6 +176,6 @@ def test_templates_get_the_words_with_the_clock_already_bound() -> None:
     moments.install(environment, now=lambda: NOW)
     text = environment.from_string(
         "{{ when(m, show='relative') }}|{{ 72|duration }}|{{ 3400000|size }}|"
-        "{{ time_scale([m], [none]).is_open }}"
+        "{{ time_scale([m], [none]).is_open }}|{{ is_past(m) }}|{{ m|day }}"
     ).render(m=NOW + timedelta(days=3))
-    assert text.endswith("in 3 days</time>|1 min 12 s|3.4 MB|True")
+    assert text.endswith("in 3 days</time>|1 min 12 s|3.4 MB|True|False|12 Dec 2026")
