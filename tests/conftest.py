@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine, text
 
@@ -21,6 +22,8 @@ from app.settings import Settings
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
 
+hypothesis_settings.register_profile("any machine", deadline=None)
+hypothesis_settings.load_profile("any machine")
 pytest_plugins = ("tests.plugins.machine", "tests.plugins.mounts", "tests.plugins.verdict")
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.patience import PATIENCE_S
+
 HOST = "127.0.0.1"
-_PATIENCE_S = 60
 _HOP_BY_HOP = {"connection", "transfer-encoding", "keep-alive"}
 
 
@@ -46,7 +47,7 @@ class Hold:
 
     def wait(self) -> None:
         """Return once a request stands at the door."""
-        assert self.arrived.wait(_PATIENCE_S), "nothing came to the door"
+        assert self.arrived.wait(PATIENCE_S), "nothing came to the door"
 
 
 class Gate:
@@ -106,7 +107,7 @@ class Gate:
 
         def stand(_passing: Passing) -> None:
             hold.arrived.set()
-            hold.go.wait(_PATIENCE_S)
+            hold.go.wait(PATIENCE_S)
 
         self._holds.append(hold)
         self.before(rule, stand)
@@ -139,7 +140,7 @@ class Gate:
         return not passing.is_dropped
 
     def _ask(self, passing: Passing) -> dict[str, str]:
-        connection = http.client.HTTPConnection(self._upstream, timeout=_PATIENCE_S)
+        connection = http.client.HTTPConnection(self._upstream, timeout=PATIENCE_S)
         try:
             connection.putrequest(
                 passing.method, passing.path, skip_host=True, skip_accept_encoding=True

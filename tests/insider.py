@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask import Flask
@@ -23,6 +24,7 @@ from app.competitions import queries as competitions
 from app.competitions import services as competition_services
 from app.competitions.models import Leaderboard, Membership
 from app.platform.clock import now
+from app.platform.configured import settings
 from app.platform.db import db, unit_of_work
 from app.platform.storage import read_bytes
 from app.policy import Viewer
@@ -32,6 +34,8 @@ from app.settings import Settings
 from app.submissions import queries, services
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.models import LogChunk, Run, State, Submission
+from tests.loose import eventually
+from tests.patience import PATIENCE_S
 
 PASSWORD = "a long enough password of the tests"
 _LOOK_S = 0.1
@@ -202,7 +206,7 @@ class Insider:
         with self.inside():
             return db.session.get_one(Submission, submission_id).state
 
-    def wait(self, submission_id: int, seconds: float = 60) -> Seen:
+    def wait(self, submission_id: int, seconds: float = PATIENCE_S) -> Seen:
         """Wait until a submission is over; return what became of it."""
         end = time.monotonic() + seconds
         while not State(self.state(submission_id)).is_terminal:
@@ -210,6 +214,24 @@ class Insider:
                 raise AssertionError(f"not over after {seconds} s: {self.look(submission_id)}")
             time.sleep(_LOOK_S)
         return self.look(submission_id)
+
+    def give_up(self, submission_id: int, number: int = 1) -> None:
+        """Let the lease of an attempt, or the time to claim it, run out; return once it is over."""
+        for _ in eventually(f"attempt {number} of submission {submission_id} is given up"):
+            with self.inside(), unit_of_work():
+                run = db.session.scalars(
+                    select(Run).where(Run.submission_id == submission_id).with_for_update()
+                ).one()
+                attempts = queries.attempts(run)
+                if len(attempts) < number:
+                    continue
+                attempt = attempts[number - 1]
+                if attempt.ended_at is not None:
+                    return
+                if attempt.lease_until is not None:
+                    attempt.lease_until = now() - timedelta(seconds=1)
+                else:
+                    run.sent_at = now() - timedelta(seconds=settings().sent_timeout_s + 1)
 
     def look(self, submission_id: int) -> Seen:
         """Return a submission as it is now."""

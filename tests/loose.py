@@ -21,14 +21,10 @@ from client.launcher.home import ROOT, Home
 from client.launcher.redis_servers import find_redis, password_rules, queue_rules, redis_service
 from client.launcher.services import HOST, Service, free_port, last_line, object_service
 from tests.gate import Gate
+from tests.patience import PATIENCE_S
 
-_PATIENCE_S = 60
-SHORT = {
-    "PLUMBLINE_LEASE_S": "4",
-    "PLUMBLINE_SWEEP_S": "0.5",
-    "PLUMBLINE_SENT_TIMEOUT_S": "4",
-}
-"""Leases and rounds short enough for a test."""
+SHORT = {"PLUMBLINE_SWEEP_S": "0.5"}
+"""Rounds short enough for a test; leases stay long, and ``Insider.give_up`` lets one run out."""
 
 
 class Part:
@@ -72,20 +68,20 @@ class Part:
         if self._process is not None:
             if self.is_running:
                 os.kill(self.pid, signal.SIGTERM)
-            self._process.wait(_PATIENCE_S)
+            self._process.wait(PATIENCE_S)
 
     def kill(self) -> None:
         """End it with every process of its group, as a power cut would."""
         if self.is_running:
             os.killpg(self.pid, signal.SIGKILL)
         if self._process is not None:
-            self._process.wait(_PATIENCE_S)
+            self._process.wait(PATIENCE_S)
 
     def kill_alone(self) -> None:
         """End this one process; its children must look after themselves."""
         os.kill(self.pid, signal.SIGKILL)
         assert self._process is not None
-        self._process.wait(_PATIENCE_S)
+        self._process.wait(PATIENCE_S)
 
     @property
     def log(self) -> str:
@@ -275,7 +271,7 @@ class LooseStack:
 
     def wait_for_web(self) -> None:
         """Return once the site answers."""
-        if not answers(self.base_url, _PATIENCE_S):
+        if not answers(self.base_url, PATIENCE_S):
             raise AssertionError(f"The site does not answer: {last_line(self._log('web'))}")
 
     def flask(self, *arguments: str) -> None:
@@ -301,7 +297,7 @@ def containers_of(folder: Path, client: DockerClient) -> list[str]:
     return [one["Id"] for one in found if str(folder) in one["Labels"]["plumbline.machine"]]
 
 
-def eventually(what: str, seconds: float = _PATIENCE_S) -> Waiting:
+def eventually(what: str, seconds: float = PATIENCE_S) -> Waiting:
     """Return a loop that goes on until its body breaks: ``for _ in eventually("…"):``."""
     return Waiting(what, seconds)
 

@@ -8,6 +8,8 @@ from html import unescape
 
 import urllib3
 
+from tests.patience import PATIENCE_S
+
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 
 
@@ -21,7 +23,7 @@ class Person:
     def __init__(self, base_url: str, cookie: str = "") -> None:
         self.base_url = base_url
         self.cookie = cookie
-        self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(30))
+        self._pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(PATIENCE_S))
 
     def __enter__(self) -> Person:
         return self

@@ -13,8 +13,7 @@ from client.launcher.companion import answers
 from client.launcher.environment import child_environ, python_module
 from client.launcher.home import ROOT
 from client.launcher.services import HOST, free_port, last_line
-
-_PATIENCE_S = 60
+from tests.patience import PATIENCE_S
 
 
 class RunningStack:
@@ -51,7 +50,7 @@ class RunningStack:
                 command, cwd=ROOT, env=child_environ(self._settings), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        if not answers(self.base_url, _PATIENCE_S):
+        if not answers(self.base_url, PATIENCE_S):
             self.stop()
             raise AssertionError(f"The stack did not start: {last_line(self.log)}\n{self.output()}")
 
@@ -65,7 +64,7 @@ class RunningStack:
 
     def wait(self) -> int:
         """Wait for its end; return its exit code."""
-        return self._process.wait(_PATIENCE_S) if self._process is not None else 0
+        return self._process.wait(PATIENCE_S) if self._process is not None else 0
 
     @property
     def launcher_pid(self) -> int:

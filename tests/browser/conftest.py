@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 from client.launcher.home import ROOT
 from tests.browser.pages import Page
 from tests.browser.person import Person
 from tests.browser.world import World
+from tests.patience import PATIENCE_S
 from tests.setup import packages
 from tests.stack import RunningStack
 
@@ -28,7 +29,6 @@ _FLAGS = [
     "--disable-sync",
 ]
 WIDE = ViewportSize(width=1600, height=1000)
-_PATIENCE_MS = 15_000
 _KEPT = ROOT / "var" / "browser"
 _failed = pytest.StashKey[bool]()
 
@@ -68,6 +68,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
     """One Chromium for all tests; each person has a profile of their own in it."""
+    expect.set_options(timeout=PATIENCE_S * 1000)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
         yield running
@@ -119,7 +120,7 @@ def people(browser: Browser, request: pytest.FixtureRequest) -> Iterator[People]
         ) -> Person:
             context = browser.new_context(base_url=stack.base_url, **options)
             open_contexts.callback(context.close)
-            context.set_default_timeout(_PATIENCE_MS)
+            context.set_default_timeout(PATIENCE_S * 1000)
             context.tracing.start(snapshots=True)
             if cookie:
                 context.add_cookies([cookie])  # type: ignore[list-item]
@@ -153,7 +154,7 @@ def crowd(browser: Browser, world: World) -> Iterator[Callable[[str], Person]]:
                     base_url=world.stack.base_url, reduced_motion="reduce"
                 )
                 open_contexts.callback(context.close)
-                context.set_default_timeout(_PATIENCE_MS)
+                context.set_default_timeout(PATIENCE_S * 1000)
                 if name:
                     context.add_cookies([world.cookie(name)])  # type: ignore[list-item]
                 here[name] = Person(context, world.stack)

@@ -142,9 +142,7 @@ def test_running_submission_has_no_findings_and_can_be_cancelled(
 ) -> None:
     world.import_bundle("slow", benchmarks.bundle("A slow one"))
     world.join("pavel", "slow")
-    code = (
-        "import time\nfor n in range(600):\n    print('line', n, flush=True)\n    time.sleep(0.2)\n"
-    )
+    code = "import time\nfor n in range(5000):\n    print('line', n, flush=True)\n    time.sleep(0.2)\n"
     submission = world.submit("pavel", "slow phase", benchmarks.program(code))
     person = people(world.stack, world.cookie("pavel"), viewport=WIDE, reduced_motion="reduce")
     person.go(world.path("submissions.detail", submission_id=submission))

@@ -16,6 +16,7 @@ from tests.browser import benchmarks, payloads
 from tests.browser.conftest import People
 from tests.browser.person import Person
 from tests.browser.world import World
+from tests.loose import eventually
 
 pytestmark = pytest.mark.security
 
@@ -31,9 +32,11 @@ class _Anything(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         self.request.settimeout(_DELAYED_MS / 1000)
+        self.server.open.add(self)
         with contextlib.suppress(OSError):
             self.server.heard.append(self.request.recv(200))
             self.request.sendall(_ANSWER)
+        self.server.open.discard(self)
 
 
 class Listener(socketserver.ThreadingTCPServer):
@@ -44,6 +47,7 @@ class Listener(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__((HOST, 0), _Anything)
         self.heard: list[bytes] = []
+        self.open: set[socketserver.BaseRequestHandler] = set()
         self.address = f"http://{HOST}:{self.server_address[1]}"
 
 
@@ -59,6 +63,9 @@ def thief() -> Iterator[Listener]:
 
 @pytest.fixture(autouse=True)
 def _nothing_stolen_yet(thief: Listener) -> None:
+    for _ in eventually("what the test before has opened is closed"):
+        if not thief.open:
+            break
     thief.heard.clear()
 
 
@@ -157,8 +164,10 @@ def test_the_same_page_without_our_frame_and_policy_does_call_out(
         "**/unprotected", lambda route: route.fulfill(body=html, content_type="text/html")
     )
     person.go("/unprotected")
-    person.page.wait_for_timeout(_DELAYED_MS)
-    assert any(thief.heard)
+    for _ in eventually("the thief hears of it"):
+        person.page.wait_for_timeout(100)  # which lets the browser's news arrive here
+        if any(thief.heard):
+            break
     person.problems.clear()
 
 

@@ -33,6 +33,8 @@ from app.submissions import services as submission_services
 from app.submissions.drafts import SubmissionDraft
 from tests.browser import benchmarks
 from tests.browser.person import PASSWORD
+from tests.patience import PATIENCE_S
+from tests.release import release
 from tests.stack import RunningStack
 
 CAST = ("olga", "pavel", "wanda", "dora", "petra", "rita")
@@ -123,7 +125,11 @@ class World:
     def wait(self, submission_id: int) -> None:
         """Wait until a submission is over."""
         with self.app.app_context():
-            assert wait_for(submission_id, 60), f"Submission {submission_id} is not over."
+            assert wait_for(submission_id, PATIENCE_S), f"Submission {submission_id} is not over."
+
+    def release(self, submission_id: int, word: str = "go") -> None:
+        """Let the program of a running submission go on that waits for this word."""
+        release(self.stack.folder / "worker", self.first_run(submission_id), word)
 
     def first_run(self, submission_id: int) -> int:
         """Return the id of a submission's first run."""
@@ -151,7 +157,7 @@ class World:
             self._kept("chosen", "pavel", "choosing", benchmarks.result()),
         ]
         for submission_id in ended:
-            assert wait_for(submission_id, 60), f"Submission {submission_id} is not over."
+            assert wait_for(submission_id, PATIENCE_S), f"Submission {submission_id} is not over."
         for name, number in zip(("finished", "failed", "chosen"), ended, strict=True):
             self.ids[f"{name} run"] = self._first_run(number)
         with unit_of_work():

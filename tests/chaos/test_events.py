@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 
+from tests.chaos.said import says
 from tests.gate import Passing
 from tests.insider import Benchmark, Insider, Seen
 from tests.loose import LooseStack, eventually
@@ -115,14 +116,13 @@ def test_token_opens_its_own_run_and_only_while_that_runs(
 def test_worker_that_was_given_up_is_not_heard_any_more(
     stack: LooseStack, insider: Insider, benchmark: Benchmark
 ) -> None:
-    submission = insider.submit(
-        "pavel", benchmark.phases[0], code(ANSWER + "import time; time.sleep(2)")
-    )
-    for _ in eventually("the run is in its program"):
-        if insider.look(submission).run.step == "ingest":
-            break
+    in_program = stack.api.hold(says("ingest"))
+    submission = insider.submit("pavel", benchmark.phases[0], code(ANSWER))
+    in_program.wait()
     stack.worker.freeze()
+    stack.api.open()
     stack.another_worker()
+    insider.give_up(submission)
     seen = insider.wait(submission)
     assert seen.run.attempts == ("The machine stopped answering.", "finished")
     before = _rows(insider, submission)

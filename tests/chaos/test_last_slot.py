@@ -14,6 +14,7 @@ import urllib3
 
 from tests.insider import Benchmark, Insider
 from tests.loose import LooseStack
+from tests.patience import PATIENCE_S
 from tests.person import Person
 from tests.services.bundles import bundle, result
 
@@ -28,7 +29,7 @@ def at_once(deeds: Sequence[Callable[[], T]]) -> list[T]:
     start = threading.Barrier(len(deeds))
 
     def go(deed: Callable[[], T]) -> T:
-        start.wait(30)
+        start.wait(PATIENCE_S)
         return deed()
 
     with ThreadPoolExecutor(len(deeds)) as pool:

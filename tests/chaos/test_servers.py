@@ -15,31 +15,20 @@ import pytest
 import urllib3
 from redis import Redis
 
+from tests.chaos.said import says
 from tests.gate import Passing
 from tests.insider import Benchmark, Insider
 from tests.loose import LooseStack, eventually
 from tests.person import Person
-from tests.services.bundles import ANSWER, code, result, zipped
+from tests.services.bundles import ANSWER, code, result
 
 pytestmark = [pytest.mark.chaos, pytest.mark.services]
 
 _AWAY_S = 10
-_LINGER = "import time\ntime.sleep(2)\n"
-
-
-def _napping(seconds: float) -> bytes:
-    """Return a result whose scoring takes a while."""
-    return zipped({"answer.txt": "0.5", "nap.txt": str(seconds)})
 
 
 def _is(method: str, part: str) -> Callable[[Passing], bool]:
     return lambda passing: passing.method == method and part in passing.path
-
-
-def _wait_for_step(insider: Insider, submission: int, step: str) -> None:
-    for _ in eventually(f"submission {submission} is in {step}"):
-        if insider.look(submission).run.step == step:
-            return
 
 
 # Redis ------------------------------------------------------------------------------------------
@@ -48,14 +37,17 @@ def _wait_for_step(insider: Insider, submission: int, step: str) -> None:
 def test_redis_killed_in_mid_run_costs_neither_the_run_nor_the_one_that_waits(
     stack: LooseStack, insider: Insider, benchmark: Benchmark
 ) -> None:
-    running = insider.submit("pavel", benchmark.phases[0], _napping(2))
+    in_scoring = stack.api.hold(says("score"))
+    running = insider.submit("pavel", benchmark.phases[0], result())
+    in_scoring.wait()
     waiting = insider.submit("pavel", benchmark.phases[0], result())
-    _wait_for_step(insider, running, "score")
     pid = stack.worker.pid
     for server in (stack.runs, stack.redis):
         server.kill()
+    stack.api.open()
     assert insider.wait(running).run.attempts == ("finished",)
     stack.mend()
+    insider.give_up(waiting)  # Redis may have lost its message, or not
     assert insider.wait(waiting).run.scores == {"score": 1.0}
     assert stack.worker.is_running
     assert stack.worker.pid == pid
@@ -72,6 +64,7 @@ def test_message_that_redis_forgot_is_sent_again(
                 break
         redis.flushall()
     stack.mend()
+    insider.give_up(submission)
     seen = insider.wait(submission)
     assert seen.run.scores == {"score": 1.0}
     assert seen.run.attempts == ("No machine claimed it in time.", "finished")
@@ -146,8 +139,9 @@ def test_upload_through_the_site_while_the_store_is_away_keeps_nothing_and_says_
 def test_web_killed_in_mid_run_hears_the_rest_afterwards(
     stack: LooseStack, insider: Insider, benchmark: Benchmark
 ) -> None:
-    submission = insider.submit("pavel", benchmark.phases[0], code(ANSWER + _LINGER))
-    _wait_for_step(insider, submission, "ingest")
+    in_program = stack.api.hold(says("ingest"))
+    submission = insider.submit("pavel", benchmark.phases[0], code(ANSWER))
+    in_program.wait()
     stack.web.kill()
     stack.mend()
     seen = insider.wait(submission)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,18 @@ from docker import DockerClient
 from redis import Redis
 
 from tests.chaos.conftest import containers
+from tests.chaos.said import says
 from tests.gate import Passing
 from tests.insider import Benchmark, Insider
 from tests.loose import LooseStack, Part, eventually
+from tests.release import WAIT, release
 from tests.services.bundles import ANSWER, code, program, result, zipped
 
 pytestmark = [pytest.mark.chaos, pytest.mark.services]
 
 _STEPS = ("fetch", "unpack", "ingest", "score", "upload")
 _NAP = "import time, pathlib, sys\ntime.sleep(3)\n"
-_FILES = 4000
+_FILES = 9000
 
 
 def _slow(step: str) -> bytes:
@@ -35,21 +36,6 @@ def _slow(step: str) -> bytes:
     if step == "score":
         files["main.py"] = ANSWER + 'pathlib.Path(sys.argv[2], "nap.txt").write_text("3")\n'
     return zipped(files)
-
-
-def _says(step: str) -> Callable[[Passing], bool]:
-    def rule(passing: Passing) -> bool:
-        events = _events(passing)
-        return any(e.get("step") == step for e in events)
-
-    return rule
-
-
-def _events(passing: Passing) -> list[dict[str, object]]:
-    if not passing.path.endswith("/events"):
-        return []
-    found: list[dict[str, object]] = json.loads(passing.body)["events"]
-    return found
 
 
 @pytest.mark.parametrize("step", _STEPS)
@@ -65,12 +51,15 @@ def test_worker_killed_in_any_step_is_replaced_and_the_run_scored_once(
 
     if step in ("fetch", "upload"):
         stack.store.hold(lambda passing: passing.method == ("GET" if step == "fetch" else "PUT"))
-    stack.api.after(_says(step), kill)
+    stack.api.after(says(step), kill)
+    stack.worker.freeze()  # until this thread knows the submission's number, too
     submission = insider.submit("pavel", benchmark.phases[0], _slow(step))
+    stack.worker.thaw()
     for _ in eventually(f"the worker is killed in {step}"):
         if begun and not stack.worker.is_running:
             break
     stack.mend()
+    insider.give_up(submission)
     seen = insider.wait(submission)
     assert begun == [step]
     assert seen.run.scores == {"score": 1.0}
@@ -90,6 +79,7 @@ def test_worker_stopped_while_it_waits_loses_no_submission(
     stack.worker.kill()
     assert insider.state(submission) == "sent"
     stack.mend()
+    insider.give_up(submission)
     seen = insider.wait(submission)
     assert seen.run.scores == {"score": 1.0}
     assert seen.run.attempts == ("No machine claimed it in time.", "finished")
@@ -98,15 +88,19 @@ def test_worker_stopped_while_it_waits_loses_no_submission(
 def test_run_that_kills_every_worker_ends_and_delays_no_other(
     stack: LooseStack, insider: Insider, benchmark: Benchmark
 ) -> None:
+    stack.worker.freeze()
     poison = insider.submit("pavel", benchmark.phases[0], code(ANSWER + _NAP))
     poisoned_run = insider.look(poison).run.id
 
     def is_poison(passing: Passing) -> bool:
-        return f"/runs/{poisoned_run}/" in passing.path and _says("ingest")(passing)
+        return f"/runs/{poisoned_run}/" in passing.path and says("ingest")(passing)
 
     stack.api.after(is_poison, lambda _: _kill_children(stack.worker))
+    stack.worker.thaw()
     other = insider.submit("petra", benchmark.phases[0], result())
     assert insider.wait(other).run.scores == {"score": 1.0}
+    for number in (1, 2, 3):
+        insider.give_up(poison, number)
     seen = insider.wait(poison)
     assert (seen.state, seen.blame) == ("failed", "platform")
     assert "The platform failed, not your submission" in seen.reason
@@ -149,7 +143,8 @@ def test_worker_of_another_folder_leaves_running_containers_alone(
     stack: LooseStack, insider: Insider, benchmark: Benchmark, docker_client: DockerClient,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    submission = insider.submit("pavel", benchmark.phases[0], code(ANSWER + _NAP))
+    waits = code(f"{ANSWER}\n{WAIT}\nwait_for_word(sys.argv[2])")
+    submission = insider.submit("pavel", benchmark.phases[0], waits)
     for _ in eventually("a container runs"):
         if containers(stack, docker_client):
             break
@@ -157,5 +152,6 @@ def test_worker_of_another_folder_leaves_running_containers_alone(
     for _ in eventually("the other worker has looked for leftovers"):
         if "worker.starts" in other.log:
             break
+    release(stack.home.path / "worker", insider.look(submission).run.id)
     seen = insider.wait(submission)
     assert seen.run.attempts == ("finished",)

@@ -19,6 +19,7 @@ from tests.factories import NOW, make_competition, make_user
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
 from tests.leaderboards.boards import AUC, entries, marked, phase_with, submitted
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.services
 AT_ONCE = 6
@@ -47,7 +48,7 @@ def test_submissions_that_end_at_once_leave_the_entries_of_the_rule(
     ]
     phase_id = phase.id
     db.session.remove()
-    together = threading.Barrier(AT_ONCE, timeout=30)
+    together = threading.Barrier(AT_ONCE, timeout=PATIENCE_S)
 
     def end(submission_id: int) -> None:
         with app.app_context(), unit_of_work():

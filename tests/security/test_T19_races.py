@@ -1,4 +1,4 @@
-"""Forty clicks at five tries, on both databases: five are taken, whatever the threads do."""
+"""Twenty clicks at five tries, on both databases: five are taken, whatever the threads do."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from app.submissions.drafts import SubmissionDraft
 from app.submissions.models import Run, Submission, SubmissionCount
 from tests import factories
 from tests.conftest import _parts, make_settings
+from tests.patience import PATIENCE_S
 
-CLICKS, TRIES = 40, 5
+CLICKS, TRIES = 20, 5
 
 
 def _app(database_url: str) -> Iterator[Flask]:
@@ -67,7 +68,7 @@ def _scene(**limits: Any) -> tuple[int, int, list[str]]:
 def _clicking(app: Flask, phase_id: int, start: threading.Barrier) -> Callable[[str, str], str]:
     def click(file_key: str, idempotency_key: str) -> str:
         with app.app_context():
-            start.wait(60)
+            start.wait(PATIENCE_S)
             try:
                 with unit_of_work():
                     user = db.session.scalars(select(User).where(User.username == "pavel")).one()

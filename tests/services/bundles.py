@@ -115,7 +115,7 @@ def bundle(
                 "tasks": list(range(len(tasks))),
                 "max_submissions_per_day": 0,
                 "max_submissions_per_person": 0,
-                "execution_time_limit": 60,
+                "execution_time_limit": 600,
                 **(phase or {}),
             }
         ],

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.patience import PATIENCE_S
 from worker.contract import Answer, Claim, Download, Kind, Output, RunEvent, RunSpec
 
 TOKEN = "run-token-canary"
@@ -30,7 +31,7 @@ def make_spec(**overrides: Any) -> RunSpec:
     """A run spec with small limits."""
     values: dict[str, Any] = {
         "run_id": 7, "attempt": 1, "queue_id": "q1w2e3r4", "api_url": "http://unused.test",
-        "image": "example/image:1", "timeout_s": 20, "memory_mib": 256, "cpus": 1.0, "pids": 64,
+        "image": "example/image:1", "timeout_s": 120, "memory_mib": 256, "cpus": 1.0, "pids": 64,
         "output_mib": 8, "log_kib": 64, "token": TOKEN,
     }  # fmt: skip
     return RunSpec(**{**values, **overrides})
@@ -85,7 +86,7 @@ class Site:
         with zipfile.ZipFile(io.BytesIO(self.objects[f"out-{output}"])) as archive:
             return {name: archive.read(name) for name in archive.namelist()}
 
-    def wait_for(self, text: str, seconds: float = 20) -> None:
+    def wait_for(self, text: str, seconds: float = PATIENCE_S) -> None:
         """Wait until an event of this kind, step or text was heard."""
         with self.changed:
             heard = self.changed.wait_for(lambda: self._heard(text), seconds)

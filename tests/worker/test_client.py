@@ -5,7 +5,9 @@ import time
 
 import pytest
 
+from tests.patience import PATIENCE_S
 from tests.worker.site import Site, make_spec
+from worker import client
 from worker.client import App, Away, Gone, Reporter
 from worker.contract import MAX_LOG_CHUNK_CHARS, Blame, Kind, Step, Stream
 from worker.errors import Stop, Stopped
@@ -39,7 +41,7 @@ def test_events_arrive_in_order_and_once(site: Site, reporter: Reporter) -> None
         if number % 50 == 0:
             reporter.note(f"note {number}")
     reporter.finished({"a": 1.0}, {}, 0.5)
-    assert reporter.close(20)
+    assert reporter.close(PATIENCE_S)
     assert site.log("scoring_stdout") == "".join(f"{n}\n" for n in range(200))
     assert [event.seq for event in site.events] == list(range(1, len(site.events) + 1))
     assert site.last().container_s == 0.5
@@ -50,7 +52,7 @@ def test_long_text_is_cut_into_chunks(site: Site, reporter: Reporter) -> None:
     text = "é\n" * MAX_LOG_CHUNK_CHARS
     reporter.log(Stream.SCORING_STDOUT, text)
     reporter.failed("x", Blame.ORGANIZER)
-    reporter.close(20)
+    reporter.close(PATIENCE_S)
     assert site.log("scoring_stdout") == text
     assert max(len(event.text) for event in site.events) <= MAX_LOG_CHUNK_CHARS
 
@@ -60,7 +62,7 @@ def test_text_that_a_database_refuses_is_mended(site: Site, reporter: Reporter) 
     reporter.log(Stream.SCORING_STDOUT, "nul \x00 and a literal \\u0000")
     reporter.note("half a pair \ud800")
     reporter.failed("x", Blame.ORGANIZER)
-    assert reporter.close(20)
+    assert reporter.close(PATIENCE_S)
     assert site.log("scoring_stdout") == "nul \ufffd and a literal \\u0000"
     assert "half a pair" in site.notes()
 
@@ -71,7 +73,7 @@ def test_nothing_is_said_after_the_end(site: Site, reporter: Reporter) -> None:
     reporter.log(Stream.SCORING_STDOUT, "late")
     reporter.note("late")
     reporter.finished({}, {}, 0)
-    reporter.close(20)
+    reporter.close(PATIENCE_S)
     assert site.kinds() == [Kind.STARTED, Kind.FAILED]
 
 
@@ -80,12 +82,12 @@ def test_cancel_is_heard_while_nothing_is_said(
 ) -> None:
     reporter.claim()
     site.cancel_at = Kind.STARTED
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE_S
     while not stops and time.monotonic() < end:
         time.sleep(0.02)
     assert stops == [Stop.CANCELLED]
     reporter.cancelled()
-    reporter.close(20)
+    reporter.close(PATIENCE_S)
     assert site.last().kind == Kind.CANCELLED
 
 
@@ -96,7 +98,7 @@ def test_cancelled_attempt_that_is_not_listened_to_ends_anyway(
     site.cancel_at = Kind.STARTED
     monkeypatch.setattr(site, "events", _Deaf(site.events))
     reporter.cancelled()
-    assert reporter.close(20)
+    assert reporter.close(PATIENCE_S)
 
 
 class _Deaf(list):  # type: ignore[type-arg]
@@ -110,7 +112,7 @@ def test_disowned_attempt_falls_silent(site: Site, reporter: Reporter, stops: li
     reporter.claim()
     site.answers = [409]
     reporter.note("x")
-    assert reporter.close(20)
+    assert reporter.close(PATIENCE_S)
     assert stops == [Stop.SUPERSEDED]
     assert site.kinds() == [Kind.STARTED]
 
@@ -153,7 +155,7 @@ def test_any_thread_may_speak(site: Site, reporter: Reporter) -> None:
     for thread in threads:
         thread.join()
     reporter.finished({}, {}, 0)
-    reporter.close(20)
+    reporter.close(PATIENCE_S)
     assert [event.seq for event in site.events] == list(range(1, 163))
 
 
@@ -162,19 +164,22 @@ def test_steps_carry_how_long_the_one_before_took(site: Site, reporter: Reporter
     reporter.step(Step.FETCH)
     reporter.step(Step.SCORE, engine="docker", image_digest="sha256:1")
     reporter.finished({}, {}, 0)
-    reporter.close(20)
+    reporter.close(PATIENCE_S)
     assert (site.events[2].engine, site.events[2].image_digest) == ("docker", "sha256:1")
     assert site.events[2].seconds >= 0
 
 
-def test_steps_that_follow_at_once_travel_together(site: Site, reporter: Reporter) -> None:
+def test_steps_wait_for_each_other_and_travel_together(
+    site: Site, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "LINGER_S", 3600)
+    monkeypatch.setattr(client, "BEAT_S", 3600)
     reporter.claim()
     for step in (Step.FETCH, Step.UNPACK, Step.INGEST, Step.SCORE):
         reporter.step(step)
-    site.wait_for(Step.SCORE)
-    assert site.batches == [1, 4]
-    reporter.finished({}, {}, 0)
-    reporter.close(20)
+    reporter.finished({}, {}, 0)  # the end waits for nobody
+    assert reporter.close(PATIENCE_S)
+    assert site.batches == [1, 5]
 
 
 def test_answers_are_told_apart(site: Site) -> None:

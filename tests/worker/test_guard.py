@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from tests.patience import PATIENCE_S
 from tests.plugins.machine import RunsServer
 from worker.guard import (
     MAX_DATA_BYTES,
@@ -281,7 +282,7 @@ def worker_process(server: RunsServer) -> Any:
     process.wait()
 
 
-def wait_for(path: Path, seconds: float = 30) -> str:
+def wait_for(path: Path, seconds: float = PATIENCE_S) -> str:
     end = time.monotonic() + seconds
     while not (path.exists() and path.read_text()):
         assert time.monotonic() < end, f"{path.name} was never written"
@@ -294,11 +295,11 @@ def wait_for(path: Path, seconds: float = 30) -> str:
 def test_child_dies_with_its_killed_worker(
     server: RunsServer, worker_process: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
-    app_queue(server).push("pad.sleep", str(tmp_path / "pad"), 60, description="7", timeout_s=90)
+    app_queue(server).push("pad.sleep", str(tmp_path / "pad"), 600, description="7", timeout_s=900)
     child = int(wait_for(tmp_path / "pad.begun"))
     worker_process.kill()
     worker_process.wait()
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE_S
     while _alive(child):
         assert time.monotonic() < end, "the child outlived its worker"
         time.sleep(0.05)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from tests.patience import PATIENCE_S
 from tests.plugins.machine import RunsServer
 from tests.worker.programs import SCORE, program
 from tests.worker.site import TOKEN, Site, make_spec
@@ -74,7 +75,7 @@ def machine(runs_server: RunsServer, site: Site, tmp_path: Path) -> Iterator[Mac
     machine.kill()
 
 
-def eventually(fact: Callable[[], object], seconds: float = 20) -> None:
+def eventually(fact: Callable[[], object], seconds: float = PATIENCE_S) -> None:
     end = time.monotonic() + seconds
     while not fact():
         assert time.monotonic() < end, "it never came true"
@@ -109,13 +110,13 @@ def test_told_to_stop_it_hands_the_run_back(machine: Machine) -> None:
     machine.site.wait_for("ready")
     assert machine.process is not None
     machine.process.terminate()
-    machine.process.wait(30)
+    machine.process.wait(PATIENCE_S)
     assert machine.process.returncode == 0
     assert machine.site.last().kind == Kind.HANDED_BACK, machine.log.read_text()
 
 
 def test_told_to_stop_it_lets_a_run_that_is_almost_done_finish(machine: Machine) -> None:
-    machine.extra = {"GRACE_S": "30"}
+    machine.extra = {"GRACE_S": "120"}
     machine.site.inputs["submission"] = program(
         SLEEPY.format(1) + "import sys; open(sys.argv[2] + '/answer.txt', 'w').write('42')"
     )
@@ -124,7 +125,7 @@ def test_told_to_stop_it_lets_a_run_that_is_almost_done_finish(machine: Machine)
     machine.site.wait_for("ready")
     assert machine.process is not None
     machine.process.terminate()
-    machine.process.wait(40)
+    machine.process.wait(PATIENCE_S)
     assert machine.site.last().kind == Kind.FINISHED
 
 

@@ -12,6 +12,7 @@ from redis import Redis
 from rq import Queue
 from rq.job import Job
 
+from tests.patience import PATIENCE_S
 from tests.plugins.machine import RunsServer
 from worker.guard import SafeJob, SafeQueue, connect, worker_name
 from worker.overlap import OverlappingWorker
@@ -30,7 +31,7 @@ def work(
     (place / f"{name}.begun").write_text(" ".join(before))
     if free:
         _current[0].say_free()
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + PATIENCE_S
     while until and not (place / until).exists():
         if time.monotonic() > give_up:
             return
@@ -73,7 +74,7 @@ def push(runs_server: RunsServer, tmp_path: Path) -> Push:
     ) -> None:
         call = {"free": free, "until": until, "nap": nap, "end": end}
         queue.enqueue_call(
-            "pad.work", args=(str(tmp_path), name), kwargs=call, timeout=60, result_ttl=0,
+            "pad.work", args=(str(tmp_path), name), kwargs=call, timeout=600, result_ttl=0,
             job_id=f"{queue.name}-{name}", description=name,
         )  # fmt: skip
 

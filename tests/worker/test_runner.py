@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
 
 from tests.fakes.engine import Desk, FakeEngine, score_of
+from tests.patience import PATIENCE_S
 from tests.worker.conftest import SCORING
 from tests.worker.site import SIGNATURE, TOKEN, Site, make_spec, zip_of
 from worker import transfer
@@ -112,7 +112,7 @@ def test_program_and_ingestion_run_side_by_side(site: Site, attempt: Attempt) ->
         {"metadata": "command: ingest $input $submission_program"}
     )
     site.inputs["input_data"] = zip_of({"cases.csv": "1\n"})
-    barrier = threading.Barrier(2, timeout=10)
+    barrier = threading.Barrier(2, timeout=PATIENCE_S)
 
     def meet(desk: Desk) -> int:
         barrier.wait()
@@ -156,7 +156,7 @@ def test_ingestion_during_scoring_shares_a_folder_and_not_the_output(
     site: Site, attempt: Attempt
 ) -> None:
     site.inputs["ingestion_program"] = zip_of({"metadata": "command: ingest $shared"})
-    barrier = threading.Barrier(2, timeout=10)
+    barrier = threading.Barrier(2, timeout=PATIENCE_S)
 
     def forge(desk: Desk) -> int:
         desk.write("scores.json", '{"accuracy": 99}')
@@ -182,7 +182,7 @@ def test_ingestion_that_outlives_scoring_is_stopped(site: Site, attempt: Attempt
     site.inputs["ingestion_program"] = zip_of({"metadata": "command: ingest"})
 
     def forever(desk: Desk) -> int:
-        desk.killed.wait(15)
+        desk.killed.wait(PATIENCE_S)
         return 0
 
     engine = FakeEngine(
@@ -392,7 +392,7 @@ def test_time_limit_kills_and_names_itself(site: Site, attempt: Attempt) -> None
     killed = threading.Event()
 
     def forever(desk: Desk) -> int:
-        if desk.killed.wait(15):
+        if desk.killed.wait(PATIENCE_S):
             killed.set()
         return 0
 
@@ -408,7 +408,7 @@ def test_output_that_grows_too_large_is_stopped(site: Site, attempt: Attempt) ->
     def flood(desk: Desk) -> int:
         for number in range(12):
             desk.write(f"{number}.bin", "x" * 2**20)
-        desk.killed.wait(15)
+        desk.killed.wait(PATIENCE_S)
         return 0
 
     attempt(FakeEngine({Role.PREDICTION_PROGRAM: flood}), output_mib=8)
@@ -501,7 +501,7 @@ def test_cancel_kills_the_container_and_says_so(site: Site, attempt: Attempt) ->
 
     def forever(desk: Desk) -> int:
         desk.say("running now\n")
-        if desk.killed.wait(15):
+        if desk.killed.wait(PATIENCE_S):
             killed.set()
         return 0
 
@@ -515,7 +515,7 @@ def test_superseded_attempt_stops_and_says_nothing_more(site: Site, attempt: Att
 
     def forever(desk: Desk) -> int:
         site.answers += [409]
-        if desk.killed.wait(15):
+        if desk.killed.wait(PATIENCE_S):
             killed.set()
         return 0
 
@@ -655,13 +655,12 @@ def test_out_of_memory_names_the_limit(site: Site, attempt: Attempt) -> None:
 def test_lease_is_kept_through_a_silent_program(site: Site, attempt: Attempt) -> None:
     def quiet(desk: Desk) -> int:
         before = len(site.batches)
-        end = time.monotonic() + 10
-        while len(site.batches) < before + 2 and time.monotonic() < end:
-            time.sleep(0.05)
-        return score_of(accuracy=1)(desk)
+        with site.changed:
+            heard = site.changed.wait_for(lambda: 0 in site.batches[before:], PATIENCE_S)
+        return score_of(accuracy=float(heard))(desk)
 
     attempt(FakeEngine({Role.SCORING_PROGRAM: quiet}))
-    assert 0 in site.batches
+    assert site.last().scores == {"accuracy": 1.0}
 
 
 def test_orphaned_run_folders_are_swept(home: Home) -> None:

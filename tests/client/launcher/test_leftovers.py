@@ -8,6 +8,7 @@ from pathlib import Path
 
 from client.launcher import leftovers
 from client.launcher.home import Home
+from tests.patience import PATIENCE_S
 
 _SLEEP = "import time; print(flush=True); time.sleep(60)"
 
@@ -26,7 +27,7 @@ def test_child_of_an_earlier_launcher_is_stopped(tmp_path: Path) -> None:
         child.stdout.readline()  # until it runs, the kernel may show no command line
         leftovers.note(home, "Redis for runs", child.pid)
         assert leftovers.stop(home) == ["redis-for-runs"]
-        assert child.wait(10) != 0
+        assert child.wait(PATIENCE_S) != 0
     assert leftovers.stop(home) == []
 
 

@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,8 @@ import pytest
 from client.launcher.environment import child_environ, python_module
 from client.launcher.home import ROOT
 from client.launcher.services import HOST
+from tests.loose import eventually
+from tests.patience import PATIENCE_S
 from tests.stack import RunningStack
 
 pytestmark = pytest.mark.services
@@ -32,7 +33,7 @@ def _tree(stack: RunningStack) -> list[psutil.Process]:
 
 
 def _living(processes: list[psutil.Process]) -> list[str]:
-    _gone, alive = psutil.wait_procs(processes, timeout=10)
+    _gone, alive = psutil.wait_procs(processes, timeout=PATIENCE_S)
     return [" ".join(process.cmdline()) for process in alive]
 
 
@@ -66,10 +67,9 @@ def test_killed_launcher_is_cleared_up_by_the_next_one(make_stack: MakeStack) ->
     os.kill(stack.launcher_pid, signal.SIGKILL)
     stack.wait()
     stack.start()
-    for _ in range(200):
+    for _ in eventually("the second launcher greets"):
         if stack.output().count("Plumbline is at") == 2:
             break
-        time.sleep(0.1)
     assert "Stopped what an earlier run had left behind" in stack.output()
     assert _living(started) == []
 
