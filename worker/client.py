@@ -185,9 +185,13 @@ class Reporter:
                 self._gather_words()
                 self._changed.notify()
 
-    def note(self, text: str) -> None:
-        """Say something worth knowing that is no failure."""
-        self._add(Kind.NOTE, text=text[:MAX_TEXT_CHARS])
+    def note(self, text: str, failed: Step | None = None) -> None:
+        """Say something worth knowing that does not end the run.
+
+        Args:
+            failed: the step in which something failed.
+        """
+        self._add(Kind.NOTE, text=text[:MAX_TEXT_CHARS], step=failed or "")
 
     def output(self, output: Output, *, size_bytes: int, sha256: str) -> None:
         """Say that an output is stored."""

@@ -181,7 +181,7 @@ class RunEvent:
 
     Which fields matter depends on ``kind``: ``text`` for STARTED (a random word that tells this claim
     from one by another worker); ``step`` for STEP; ``stream`` and ``text`` for LOG;
-    ``text`` for NOTE, FAILED (the reason a participant reads) and HANDED_BACK; ``blame`` for
+    ``text`` for NOTE (with a ``step``, the note says what failed in it), FAILED (the reason a participant reads) and HANDED_BACK; ``blame`` for
     FAILED; ``output``, ``size_bytes`` and ``sha256`` for OUTPUT; ``scores`` (key to finite float)
     and ``rejected`` for FINISHED; ``image_digest`` and ``engine`` with a STEP that needs an image.
     """
@@ -217,7 +217,7 @@ class RunEvent:
         """Check and read a posted object; raises ContractError as :meth:`RunSpec.from_json`."""
         event = _read(cls, value, what="event")
         _one_of(Kind, event.kind, "kind")
-        if event.kind == Kind.STEP:
+        if event.kind == Kind.STEP or (event.kind == Kind.NOTE and event.step):
             _one_of(Step, event.step, "step")
         if event.kind == Kind.LOG:
             _one_of(Stream, event.stream, "stream")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from worker.client import Reporter
 from worker.command import Program
-from worker.contract import Claim, Input, RunSpec
+from worker.contract import Claim, Input, RunSpec, Step
 from worker.engines import Engine, Running
 from worker.errors import Stop, Stopped
 from worker.home import Cache, remove_tree
@@ -98,9 +98,9 @@ class Run:
         """What the scoring program leaves."""
         return self.folder / "scoring_output"
 
-    def note(self, text: str) -> None:
-        """Tell whoever reads the run something that is no failure."""
-        self.report.note(text)
+    def note(self, text: str, failed: Step | None = None) -> None:
+        """Tell whoever reads the run something that does not end it; see :meth:`Reporter.note`."""
+        self.report.note(text, failed)
 
     def check(self) -> None:
         """Raise Stopped once the attempt must end."""

@@ -98,6 +98,8 @@ def _apply(run: Run, attempt: Attempt, event: RunEvent, now: datetime) -> Claim 
         _log(run, attempt, event)
     elif event.kind == Kind.NOTE:
         run.notes = [*run.notes, event.text[:1000]][:MAX_NOTES]
+        if event.step and event.step not in run.failed_steps:
+            run.failed_steps = [*run.failed_steps, event.step]
     elif event.kind == Kind.OUTPUT:
         _output(run, attempt, event)
     elif event.kind == Kind.FINISHED:

@@ -159,6 +159,8 @@ class Run(Base):
     """How long its containers ran, by the engine's clock."""
     step_seconds: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """Seconds by step of the attempt that counts."""
+    failed_steps: Mapped[list[Any]] = mapped_column(default=list)
+    """Steps in which something failed although the run went on."""
 
     submission: Mapped[Submission] = relationship(back_populates="runs", lazy="raise_on_sql")
     task: Mapped[Task] = relationship(lazy="raise_on_sql")

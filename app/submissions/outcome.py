@@ -94,7 +94,7 @@ def lose(run: Run, why: str, *, now: datetime) -> None:
 
 def _close(run: Run, why: str, now: datetime, *, failure: bool) -> None:
     if run.state == State.QUEUED:
-        run.step, run.sent_at, run.started_at = "", None, None
+        run.step, run.sent_at, run.started_at, run.failed_steps = "", None, None, []
         db.session.execute(delete(RunOutput).where(RunOutput.run_id == run.id))
     attempt = current_attempt(run)
     if attempt is not None and attempt.ended_at is None:

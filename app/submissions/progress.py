@@ -29,31 +29,34 @@ _OF_STEP = {
 }
 
 
-def steps(run: Run, received_at: datetime) -> list[StepRow]:
+def steps(run: Run, received_at: datetime, *, is_over: bool, on_board: bool) -> list[StepRow]:
     """Return the six steps of a run, in order.
 
     Args:
         run: as stored; nothing of it is loaded lazily.
         received_at: when its submission was accepted.
+        is_over: whether its submission has ended; until then nobody is ranked.
+        on_board: whether its submission stands on the board.
     """
     seconds = _seconds(run, received_at)
-    reached = _reached(run)
+    reached = _reached(run, is_over=is_over, on_board=on_board)
+    failed = {_OF_STEP[Step(step)] for step in run.failed_steps}
     rows = []
     for place, name in enumerate(NAMES):
         if place < reached:
-            state = "done"
+            state = "failed" if name in failed else "done"
         elif place == reached:
-            state = _state_here(run)
+            state = _state_here(run, is_over=is_over)
         else:
             state = "waiting" if not State(run.state).is_terminal else "skipped"
         rows.append(StepRow(name, state, seconds.get(name) if place <= reached else None))
     return rows
 
 
-def _reached(run: Run) -> int:
+def _reached(run: Run, *, is_over: bool, on_board: bool) -> int:
     """Return the place of the step that a run is in, or ended in."""
     if run.state == State.FINISHED:
-        return len(NAMES)
+        return len(NAMES) if is_over and on_board else NAMES.index("ranked")
     if run.step:
         return NAMES.index(_OF_STEP[Step(run.step)])
     if run.state == State.RUNNING:
@@ -61,7 +64,9 @@ def _reached(run: Run) -> int:
     return NAMES.index("queued")
 
 
-def _state_here(run: Run) -> str:
+def _state_here(run: Run, *, is_over: bool) -> str:
+    if run.state == State.FINISHED:
+        return "skipped" if is_over else "waiting"
     if run.state == State.FAILED:
         return "failed"
     if run.state == State.CANCELLED:

@@ -136,7 +136,12 @@ def _run_row(
     board = submission.phase.leaderboard
     return RunRow(
         run=run,
-        steps=progress.steps(run, submission.created_at),
+        steps=progress.steps(
+            run,
+            submission.created_at,
+            is_over=State(submission.state).is_terminal,
+            on_board=submission.on_board,
+        ),
         scores=_scores(run, board) if board is not None else [],
         outputs={
             output.kind: output

@@ -18,7 +18,7 @@ from tests.factories import NOW
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
 from tests.submissions.test_services import submit
-from worker.contract import Answer, Blame, Kind, RunEvent
+from worker.contract import Answer, Blame, Kind, RunEvent, Step
 
 
 @pytest.fixture(autouse=True)
@@ -294,3 +294,13 @@ def test_any_order_of_two_attempts_events_scores_at_most_once(
     ).all()
     assert values in ([], [7.0], [8.0])
     assert run_of(spec).attempt == 2
+
+
+def test_note_about_a_failed_step_marks_the_step_until_the_run_begins_anew(
+    sent: list[dict[str, object]],
+) -> None:
+    note = RunEvent(seq=2, kind=Kind.NOTE, text="The ingestion program failed.", step=Step.INGEST)
+    tell(sent[0], started(), note, RunEvent(seq=3, kind=Kind.NOTE, text="Fine."))
+    assert run_of(sent[0]).failed_steps == ["ingest"]
+    tell(sent[0], RunEvent(seq=4, kind=Kind.HANDED_BACK, text="The machine stops."))
+    assert run_of(sent[0]).failed_steps == []

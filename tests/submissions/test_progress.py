@@ -2,15 +2,19 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from app.submissions import progress
 from app.submissions.models import Run, State
 from tests.factories import NOW
 from worker.contract import Step
 
 
-def shown(**values: object) -> dict[str, tuple[str, float | None]]:
-    run = Run(**{"state": State.QUEUED, "step": "", "step_seconds": {}, **values})
-    rows = progress.steps(run, NOW)
+def shown(
+    *, is_over: bool = False, on_board: bool = False, **values: object
+) -> dict[str, tuple[str, float | None]]:
+    nothing = {"state": State.QUEUED, "step": "", "step_seconds": {}, "failed_steps": []}
+    rows = progress.steps(Run(**{**nothing, **values}), NOW, is_over=is_over, on_board=on_board)
     return {row.name: (row.state, row.seconds) for row in rows}
 
 
@@ -39,9 +43,24 @@ def test_failed_run_shows_where_it_failed_and_skips_the_rest() -> None:
     assert rows["ranked"] == ("skipped", None)
 
 
-def test_finished_run_is_done_to_the_end() -> None:
-    rows = shown(state=State.FINISHED, step="upload", started_at=NOW, ended_at=NOW)
+def test_finished_run_on_the_board_is_done_to_the_end() -> None:
+    times = {"started_at": NOW, "ended_at": NOW}
+    rows = shown(state=State.FINISHED, step="upload", is_over=True, on_board=True, **times)
     assert {state for state, _ in rows.values()} == {"done"}
+
+
+@pytest.mark.parametrize(("is_over", "state"), [(True, "skipped"), (False, "waiting")])
+def test_finished_run_is_not_ranked_unless_it_is_on_the_board(is_over: bool, state: str) -> None:
+    rows = shown(state=State.FINISHED, step="upload", is_over=is_over, started_at=NOW, ended_at=NOW)
+    assert rows["scoring"][0] == "done"
+    assert rows["ranked"] == (state, None)
+
+
+@pytest.mark.parametrize("end", [State.FINISHED, State.FAILED])
+def test_step_in_which_something_failed_is_marked_however_the_run_ended(end: State) -> None:
+    rows = shown(state=end, step="score", failed_steps=["ingest"], started_at=NOW, ended_at=NOW)
+    assert rows["ingestion"][0] == "failed"
+    assert rows["fetching"][0] == "done"
 
 
 def test_every_step_of_a_worker_has_a_place_on_the_page() -> None:

@@ -200,6 +200,7 @@ def test_failing_ingestion_never_fails_the_run(site: Site, attempt: Attempt) -> 
     attempt(engine)
     assert site.last().kind == Kind.FINISHED
     assert "ingestion program ended with code 1" in site.notes()
+    assert [event.step for event in site.events if event.kind == Kind.NOTE] == ["ingest"]
     assert site.output(Output.PREDICTION_OUTPUT)["answer.txt"] == b"42\n"
 
 

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from worker.command import Program, Role, only_folder
-from worker.contract import Blame, Input, Output
+from worker.contract import Blame, Input, Output, Step
 from worker.engines import Mount
 from worker.errors import RunFailed
 from worker.run import Run
@@ -143,7 +143,7 @@ def _consider(run: Run, parts: list[Part]) -> None:
             continue
         if part.role is Role.PREDICTION_PROGRAM and not wrote:
             raise RunFailed(f"{reason} It wrote no output.", Blame.PARTICIPANT)
-        run.note(f"{reason} Scoring goes on with what there is.")
+        run.note(f"{reason} Scoring goes on with what there is.", failed=Step.INGEST)
         run.remarks.append(reason)
 
 
