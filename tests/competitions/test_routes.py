@@ -343,8 +343,8 @@ def test_phases_speak_of_the_past_as_past(
 ) -> None:
     cast = make_cast()
     now, day = datetime.now(UTC), timedelta(days=1)
-    times = {"starts_at": now + starts * day, "ends_at": now + ends * day}
-    make_phase(cast.competition, **times)
+    starts_at, ends_at = now + starts * day, now + ends * day
+    make_phase(cast.competition, starts_at=starts_at, ends_at=ends_at)
     text = browser(app, cast.pavel).get(f"/benchmarks/{cast.competition.id}/phases").text
     assert re.findall(r"<dt>((?:Open|Close)\w+)</dt>", text)[-2:] == words
 
