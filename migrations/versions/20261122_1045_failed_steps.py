@@ -1,14 +1,14 @@
 """steps that failed although their run went on
 
 Revision ID: 6c1f0b7a9d34
-Revises: 41d7c6aa0b52
+Revises: 9be2a4f7d163
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "6c1f0b7a9d34"
-down_revision = "41d7c6aa0b52"
+down_revision = "9be2a4f7d163"
 branch_labels = None
 depends_on = None
 
