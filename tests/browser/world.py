@@ -90,6 +90,9 @@ class World:
             db.session.remove()
             db.engine.dispose()
 
+    def _not_over(self, submission_id: int) -> str:
+        return f"Submission {submission_id} is not over.\n{self.stack.output()[-8000:]}"
+
     def cookie(self, name: str) -> dict[str, Any]:
         """Return the cookie of a browser in which somebody has logged in."""
         with self.app.app_context(), unit_of_work():
@@ -125,7 +128,7 @@ class World:
     def wait(self, submission_id: int) -> None:
         """Wait until a submission is over."""
         with self.app.app_context():
-            assert wait_for(submission_id, PATIENCE_S), f"Submission {submission_id} is not over."
+            assert wait_for(submission_id, PATIENCE_S), self._not_over(submission_id)
 
     def release(self, submission_id: int, word: str = "go") -> None:
         """Let the program of a running submission go on that waits for this word."""
@@ -157,7 +160,7 @@ class World:
             self._kept("chosen", "pavel", "choosing", benchmarks.result()),
         ]
         for submission_id in ended:
-            assert wait_for(submission_id, PATIENCE_S), f"Submission {submission_id} is not over."
+            assert wait_for(submission_id, PATIENCE_S), self._not_over(submission_id)
         for name, number in zip(("finished", "failed", "chosen"), ended, strict=True):
             self.ids[f"{name} run"] = self._first_run(number)
         with unit_of_work():
