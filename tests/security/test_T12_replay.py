@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, settings
+from hypothesis import Phase as Stage
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -75,6 +77,14 @@ class Replay(RuleBasedStateMachine):
         with unit_of_work():
             db.session.execute(delete(Submission))
         self.run_id = _submit(self.phase)
+
+    @initialize(first=st.integers(1, _LENGTH - 1), second=st.integers(0, _LENGTH - 1))
+    def lose_the_first_machine(self, first: int, second: int) -> None:
+        """Begin in the midst: one machine went silent, another may have begun."""
+        self.say(0, 1, first, False)
+        self.wait()
+        if second:
+            self.say(0, 1, second, False)
 
     @property
     def specs(self) -> list[dict[str, Any]]:
@@ -189,7 +199,8 @@ def test_only_the_newest_attempt_counts_and_only_once(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=20, stateful_step_count=15, deadline=None,
+            max_examples=25, stateful_step_count=10, deadline=None,
+            phases=[Stage.explicit, Stage.reuse, Stage.generate],  # to shrink takes minutes here
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip
