@@ -28,6 +28,7 @@ from app.queues import services as queues
 from app.queues.access import Doorkeeper
 from app.resources import services as resources
 from app.submissions import dispatch
+from app.submissions import migration as phase_migration
 from worker.guard import SafeQueue, SafeWorker, worker_name
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ def jobs() -> None:
 def cron() -> None:
     """Sweep, dispatch and let machines in every few seconds until stopped."""
     stop = threading.Event()
-    duties = [_sweep, _tend_uploads, *_doors()]
+    duties = [_sweep, _tend_uploads, _migrate_phases, *_doors()]
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         stop.set()
@@ -140,6 +141,20 @@ def _round(duties: Iterable[Callable[[], object]]) -> None:
             db.session.rollback()
         finally:
             db.session.remove()
+
+
+def _migrate_phases() -> None:
+    """Migrate into each phase on its own: what is wrong with one must not stop the others."""
+    _round([_migration_into(phase_id) for phase_id in phase_migration.due(now())])
+
+
+def _migration_into(phase_id: int) -> Callable[[], object]:
+    def migrate_into_phase() -> None:
+        with unit_of_work():
+            moved = phase_migration.migrate(phase_id, now=now())
+        event(log, "phase.migrated", phase_id=phase_id, submissions=moved)
+
+    return migrate_into_phase
 
 
 def _sweep() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,13 +18,12 @@ from app.platform.db import db, is_postgresql, unit_of_work
 from app.platform.logging import event
 from app.queues import queries as queues
 from app.queues.models import ComputeQueue
-from app.submissions import outcome, runs
+from app.submissions import outcome, runs, scheduling
 from app.submissions.models import Attempt, Run, State, Submission
 from worker.contract import RunSpec
 
 log = logging.getLogger(__name__)
 _SWEEPER_LOCK = 7301
-_IN_FLIGHT = (State.SENT, State.RUNNING)
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ def _room(now: datetime) -> list[tuple[ComputeQueue, int]]:
     machines = queues.online_machines(now)
     counts = db.session.execute(
         select(Run.queue_id, Run.state, func.count())
-        .where(Run.state.in_([State.QUEUED, *_IN_FLIGHT]))
+        .where(Run.state.in_([State.QUEUED, *scheduling.IN_FLIGHT]))
         .group_by(Run.queue_id, Run.state)
     )
     by_queue: dict[int, dict[str, int]] = {}
@@ -84,7 +82,9 @@ def _room(now: datetime) -> list[tuple[ComputeQueue, int]]:
     return [
         (
             queue,
-            machines.get(queue.id, 0) + 1 - sum(waiting[queue.id].get(s, 0) for s in _IN_FLIGHT),
+            machines.get(queue.id, 0)
+            + 1
+            - sum(waiting[queue.id].get(s, 0) for s in scheduling.IN_FLIGHT),
         )
         for queue in found
     ]
@@ -92,7 +92,7 @@ def _room(now: datetime) -> list[tuple[ComputeQueue, int]]:
 
 def _release(queue: ComputeQueue, room: int, now: datetime) -> list[_Message]:
     messages = []
-    for run_id in _fair_order(queue.id, room):
+    for run_id in scheduling.next_runs(queue, room):
         taken = db.session.execute(
             update(Run)
             .where(Run.id == run_id, Run.state == State.QUEUED)
@@ -118,44 +118,6 @@ def _open(run_id: int, queue: ComputeQueue, now: datetime) -> _Message:
     spec = runs.specify(run, run.submission.phase, queue.qid, token)
     outcome.refresh_state(run.submission_id)
     return _Message(f"{queue.qid}-{run.id}-{attempt.number}", spec)
-
-
-def _fair_order(queue_id: int, room: int) -> Sequence[int]:
-    """Return the next runs: whoever has least under way first, then the oldest.
-
-    Every waiting run is numbered within its owner; with what the owner has in flight that gives
-    its turn, so 500 submissions of one person stand behind the first one of everybody else.
-    """
-    if room <= 0:
-        return []
-    in_flight = (
-        select(Submission.owner_id, func.count().label("busy"))
-        .join(Run, Run.submission_id == Submission.id)
-        .where(Run.queue_id == queue_id, Run.state.in_(_IN_FLIGHT))
-        .group_by(Submission.owner_id)
-        .subquery()
-    )
-    waiting = (
-        select(
-            Run.id,
-            Run.queued_at,
-            Submission.owner_id,
-            func.row_number()
-            .over(partition_by=Submission.owner_id, order_by=(Run.queued_at, Run.id))
-            .label("place"),
-        )
-        .join(Submission, Run.submission_id == Submission.id)
-        .where(Run.queue_id == queue_id, Run.state == State.QUEUED)
-        .subquery()
-    )
-    turn = waiting.c.place + func.coalesce(in_flight.c.busy, 0)
-    statement = (
-        select(waiting.c.id)
-        .outerjoin(in_flight, in_flight.c.owner_id == waiting.c.owner_id)
-        .order_by(turn, waiting.c.queued_at, waiting.c.id)
-        .limit(room)
-    )
-    return db.session.scalars(statement).all()
 
 
 def _send(message: _Message, now: datetime) -> None:

@@ -128,6 +128,7 @@ class Run(Base):
     __table_args__ = (
         UniqueConstraint("submission_id", "task_id"),
         Index("ix_runs_state_queue", "state", "queue_id", "queued_at"),
+        Index("ix_runs_queue_ended", "queue_id", "ended_at"),
     )
 
     id: Mapped[int] = mapped_column(
@@ -140,6 +141,8 @@ class Run(Base):
     task_revision_id: Mapped[int] = mapped_column(ForeignKey("task_revisions.id"))
     queue_id: Mapped[int] = mapped_column(ForeignKey("compute_queues.id"))
     order: Mapped[int] = mapped_column(default=0)
+    priority: Mapped[int] = mapped_column(default=0)
+    """More goes first; see :mod:`app.submissions.scheduling`."""
     state: Mapped[str] = mapped_column(String(16), default=State.QUEUED)
     step: Mapped[str] = mapped_column(String(16), default="")
     reason: Mapped[str] = mapped_column(Text, default="")

@@ -35,13 +35,13 @@ def draw_number() -> int:
 
 def plan(
     submission: Submission, revision: TaskRevision, queue_id: int, *, order: int,
-    image: str, now: datetime,
+    image: str, now: datetime, priority: int = 0,
 ) -> Run:  # fmt: skip
     """Add the run of a submission on one task revision; nothing is sent yet."""
     run = Run(
         id=draw_number(), submission_id=submission.id, task_id=revision.task_id,
         task_revision_id=revision.id, queue_id=queue_id, order=order, image=image,
-        state=submission.state, queued_at=now,
+        state=submission.state, queued_at=now, priority=priority,
     )  # fmt: skip
     db.session.add(run)
     return run

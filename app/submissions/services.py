@@ -15,7 +15,16 @@ from app.errors import Conflict, Invalid, Refused
 from app.platform.db import after_commit, db
 from app.policy import Act, Viewer
 from app.resources.models import FileKind, StoredFile, TaskRevision
-from app.submissions import dispatch, factsheet, intake, outcome, prerequisites, quota, runs
+from app.submissions import (
+    dispatch,
+    factsheet,
+    intake,
+    outcome,
+    prerequisites,
+    quota,
+    runs,
+    scheduling,
+)
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.models import TERMINAL, State, Submission
 
@@ -69,7 +78,7 @@ def _accept(
     for order, revision in enumerate(revisions):
         runs.plan(
             submission, revision, queue_id, order=order, image=phase.competition.docker_image,
-            now=now,
+            now=now, priority=scheduling.priority_of(phase.competition, owner_id),
         )  # fmt: skip
     if not held:
         after_commit(dispatch.ring)  # the rows are the queue; the bell only saves a few seconds
