@@ -37,6 +37,7 @@ from app.resources import queries as resources
 from app.resources.routes import bp as resources_bp
 from app.settings import Settings
 from app.submissions import dispatch, load, outcome
+from app.submissions.live.routes import bp as live_bp
 from app.submissions.organizing.routes import bp as organizing_bp
 from app.submissions.routes import bp as submissions_bp
 
@@ -91,11 +92,12 @@ def _features(app: Flask) -> None:
     app.register_blueprint(resources_bp)
     app.register_blueprint(competitions_bp)
     app.register_blueprint(submissions_bp)
+    app.register_blueprint(live_bp)
+    app.register_blueprint(organizing_bp)
     app.register_blueprint(leaderboards_bp)
     app.register_blueprint(bundles_bp)
     app.register_blueprint(worker_api_bp)
     csrf.exempt(worker_api_bp)  # machines bring bearer tokens; these routes read no cookie
-    app.register_blueprint(organizing_bp)
     cli.register(app)
     outcome.on_ended[:] = [leaderboards.refresh]
     outcome.on_waiting[:] = [dispatch.ring]

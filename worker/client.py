@@ -38,7 +38,7 @@ BEAT_S = 0.9
 LINGER_S = 0.1
 """How long an event may wait for others: the steps of a small run travel together."""
 FLUSH_S = 0.25
-"""How long log text may wait for more."""
+"""How often log text is sent: the first words after a silence go at once, the next ones wait."""
 CLAIM_PATIENCE_S = 120.0
 FINAL_PATIENCE_S = 1800.0
 MAX_TEXT_CHARS = 4000
@@ -113,6 +113,7 @@ class Reporter:
         self._waiting_since = 0.0
         self._words: list[tuple[str, str]] = []
         self._words_since = 0.0
+        self._words_sent = 0.0
         self._seq = 0
         self._over = False
         self._said_last = False
@@ -254,6 +255,8 @@ class Reporter:
             self._changed.notify()
 
     def _gather_words(self) -> None:
+        if self._words:
+            self._words_sent = time.monotonic()
         for stream, text in self._words:
             for start in range(0, len(text), MAX_LOG_CHUNK_CHARS):
                 piece = text[start : start + MAX_LOG_CHUNK_CHARS]
@@ -320,7 +323,9 @@ class Reporter:
         due = self._last_sent + BEAT_S
         if self._waiting:
             due = min(due, self._waiting_since + LINGER_S)
-        return min(due, self._words_since + FLUSH_S) if self._words else due
+        if not self._words:
+            return due
+        return min(due, max(self._words_since + LINGER_S, self._words_sent + FLUSH_S))
 
     def _as_many_as_fit(self) -> list[bytes]:
         room, batch = MAX_EVENTS_BYTES - 1024, list[bytes]()

@@ -151,7 +151,10 @@ def _finish(response: Response, csp: str) -> Response:
 
 def _is_worth_a_line(status: int) -> bool:
     """Leave out what only shows that a machine or a watcher is there, a line a second."""
-    quiet = request.endpoint in ("static", "home.health") or request.blueprint == "worker_api"
+    quiet = (
+        request.endpoint in ("static", "home.health", "live.poll")
+        or request.blueprint == "worker_api"
+    )
     return status >= 400 or not quiet
 
 

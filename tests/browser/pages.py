@@ -112,13 +112,12 @@ NOT_PAGES = {
     "home.health": "JSON",
     "home.robots": "text",
     "leaderboards.board_json": "JSON",
+    "live.log_text": "a file",
+    "live.poll": "pieces of submissions.detail",
     "resources.download": "a file",
     "resources.media": "a picture",
     "submissions.detailed_results_content": "stands in a frame of submissions.detailed_results",
     "submissions.file": "a file",
-    "submissions.log_tail": "a fragment of submissions.detail",
-    "submissions.log_text": "a file",
     "submissions.output": "a file",
-    "submissions.status": "a fragment of submissions.detail",
 }
 """Routes that answer GET with something else than a page, and what that is."""

@@ -45,4 +45,4 @@ def test_page_stops_asking_once_a_submission_is_over(world: World, people: Peopl
     person.go(world.path("submissions.detail", submission_id="finished"))
     person.requests.clear()
     person.page.wait_for_timeout(1500)
-    assert [one.url for one in person.requests if re.search("status|log", one.url)] == []
+    assert [one.url for one in person.requests if re.search("/live|/log", one.url)] == []

@@ -116,7 +116,7 @@ def test_store_that_is_killed_is_waited_for(
     stack.store.open()
     with Person(stack.base_url, insider.cookie("pavel")) as pavel:
         page = pavel.get(f"/submissions/{submission}")
-        download = pavel.get(f"/submissions/{submission}/status")
+        download = pavel.get(f"/submissions/{submission}/live")
     assert (page.status, download.status) == (200, 303)
     stack.mend()
     assert insider.wait(submission).run.attempts == ("finished",)

@@ -20,8 +20,6 @@ from tests.actors import log_in
 from tests.factories import NOW
 from tests.fakes.storage import FakeStore
 
-HTMX = {"HX-Request": "true"}
-
 
 @pytest.fixture(autouse=True)
 def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +122,8 @@ def test_stranger_cannot_submit(client: FlaskClient, phase: Phase, pavel: User) 
 
 @pytest.mark.parametrize(
     "path",
-    ["/submissions/{s}", "/submissions/{s}/status", "/submissions/{s}/file", "/runs/{r}/log",
-     "/runs/{r}/log.txt?stream=prediction_stdout", "/runs/{r}/outputs/scoring_output",
+    ["/submissions/{s}", "/submissions/{s}/file", "/runs/{r}/log.txt?stream=prediction_stdout",
+     "/runs/{r}/outputs/scoring_output",
      "/submissions/{s}/cancel"],
 )  # fmt: skip
 def test_submission_does_not_exist_for_others(
@@ -137,38 +135,6 @@ def test_submission_does_not_exist_for_others(
     factories.make_participant(db.session.get_one(Competition, phase.competition_id), petra)
     log_in(client, petra)
     assert client.get(path.format(s=submission.id, r=run)).status_code == 404
-
-
-def test_status_is_a_fragment_that_stops_polling_at_the_end(
-    client: FlaskClient, phase: Phase, pavel: User
-) -> None:
-    running = factories.make_submission(phase, pavel, state=State.RUNNING)
-    done = factories.make_submission(phase, pavel, [{"score": 0.5}, {"score": 0.25}])
-    log_in(client, pavel)
-    live = client.get(f"/submissions/{running.id}/status", headers=HTMX)
-    assert live.status_code == 200
-    assert "hx-trigger" in live.text
-    assert "<html" not in live.text
-    over = client.get(f"/submissions/{done.id}/status", headers=HTMX)
-    assert over.status_code == 286
-    assert "hx-trigger" not in over.text
-    assert "0.50" in over.text
-    assert client.get(f"/submissions/{done.id}/status").status_code == 303
-
-
-def test_status_answers_nothing_while_nothing_has_changed(
-    client: FlaskClient, phase: Phase, pavel: User
-) -> None:
-    submission = factories.make_submission(phase, pavel, state=State.RUNNING)
-    log_in(client, pavel)
-    path = f"/submissions/{submission.id}/status"
-    live = client.get(path, headers=HTMX).text
-    again = re.search(r"version=([0-9a-f]+)", live)
-    assert again
-    assert client.get(f"{path}?version={again[1]}", headers=HTMX).status_code == 204
-    with unit_of_work():
-        db.session.execute(update(Run).values(step="score"))
-    assert client.get(f"{path}?version={again[1]}", headers=HTMX).status_code == 200
 
 
 def write_log(run: Run, stream: str, *texts: str) -> None:
@@ -185,42 +151,6 @@ def first_run(submission: Submission) -> Run:
     return db.session.scalars(statement).first() or pytest.fail("no run")
 
 
-def test_log_grows_from_where_the_page_left_off(
-    client: FlaskClient, phase: Phase, pavel: User
-) -> None:
-    submission = factories.make_submission(phase, pavel, state=State.RUNNING)
-    run = first_run(submission)
-    write_log(run, "prediction_stdout", "one\n", "two <b>\n")
-    log_in(client, pavel)
-    page = client.get(f"/submissions/{submission.id}").text
-    assert "one\ntwo &lt;b&gt;" in page
-    assert "after=3" in page
-    tail = client.get(f"/runs/{run.id}/log?stream=prediction_stdout&after=2", headers=HTMX)
-    assert tail.text.startswith("two")
-    assert "after=3" in tail.text
-
-
-def test_log_without_a_stream_joins_all_that_one_may_read(
-    client: FlaskClient, phase: Phase, pavel: User
-) -> None:
-    submission = factories.make_submission(phase, pavel, state=State.RUNNING)
-    run = first_run(submission)
-    chunks = [("prediction_ingestion_stdout", "fit"), ("prediction_stderr", "oh\n"),
-              ("scoring_stdout", "truth\n")]  # fmt: skip
-    factories.save(
-        *(
-            LogChunk(run_id=run.id, attempt=run.attempt, seq=seq, stream=stream, text=text)
-            for seq, (stream, text) in enumerate(chunks, start=2)
-        )
-    )
-    log_in(client, pavel)
-    page = client.get(f"/submissions/{submission.id}").text
-    assert "fit\noh\n" in page
-    assert "truth" not in page
-    assert client.get(f"/runs/{run.id}/log", headers=HTMX).text.startswith("fit\noh\n")
-    assert client.get(f"/runs/{run.id}/log.txt").text == "fit\noh\n"
-
-
 def test_hidden_output_shows_no_log_while_it_runs(
     client: FlaskClient, phase: Phase, pavel: User
 ) -> None:
@@ -229,7 +159,7 @@ def test_hidden_output_shows_no_log_while_it_runs(
         db.session.execute(update(Phase).values(hide_output=True))
     log_in(client, pavel)
     assert "data-log-text" not in client.get(f"/submissions/{submission.id}").text
-    assert client.get(f"/runs/{first_run(submission).id}/log", headers=HTMX).status_code == 404
+    assert client.get(f"/runs/{first_run(submission).id}/log.txt").status_code == 404
 
 
 def test_scoring_log_is_the_organizers_unless_they_share_it(

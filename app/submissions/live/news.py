@@ -1,0 +1,91 @@
+"""What is new about a submission, in as few statements as possible."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Text, bindparam, cast, func, select
+
+from app.platform.db import db
+from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
+
+_outputs = (
+    select(func.count())
+    .where(RunOutput.run_id == Run.id, RunOutput.attempt == Run.attempt)
+    .correlate(Run)
+    .scalar_subquery()
+)
+# Built once: a page asks every second, and a statement takes longer to build than to answer.
+_GLANCE = (
+    select(
+        Submission.state, Submission.reason, Submission.on_board, Run.id, Run.state, Run.step,
+        Run.attempt, Run.reason, func.length(cast(Run.notes, Text)), _outputs, Attempt.last_seq,
+    )
+    .join(Run, Run.submission_id == Submission.id)
+    .outerjoin(Attempt, (Attempt.run_id == Run.id) & (Attempt.number == Run.attempt))
+    .where(Submission.id == bindparam("submission_id"))
+    .order_by(Run.order, Run.id)
+)  # fmt: skip
+_CHUNKS = (
+    select(LogChunk.stream, LogChunk.text)
+    .where(
+        LogChunk.run_id == bindparam("run_id"),
+        LogChunk.attempt == bindparam("attempt"),
+        LogChunk.seq > bindparam("after"),
+        LogChunk.seq <= bindparam("until"),
+        LogChunk.stream.in_(bindparam("streams", expanding=True)),
+    )
+    .order_by(LogChunk.seq)
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """How far an attempt of a run has got: no later event, no new line."""
+
+    attempt: int
+    last_seq: int
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A submission, as far as its page must know whether anything changed."""
+
+    is_terminal: bool
+    waits: bool
+    """Whether it waits for a machine: then its place changes without it."""
+    status: str
+    """Text that changes whenever the part of the page above the log does."""
+    runs: dict[int, Said]
+    """The attempts that count, by run."""
+
+
+def glance(submission_id: int) -> Glance | None:
+    """Look at a submission with one statement; None when there is none, or none with runs."""
+    rows = db.session.execute(_GLANCE, {"submission_id": submission_id}).all()
+    if not rows:
+        return None
+    state = rows[0][0]
+    seen = repr([tuple(row[:10]) for row in rows])
+    return Glance(
+        is_terminal=State(state).is_terminal,
+        waits=state in (State.QUEUED, State.SENT),
+        status=hashlib.sha256(seen.encode()).hexdigest()[:12],
+        runs={row[3]: Said(row[6], row[10] or 0) for row in rows},
+    )
+
+
+def chunks(
+    run_id: int, attempt: int, streams: Collection[str], *, after: int, until: int
+) -> Sequence[tuple[str, str]]:
+    """Return (stream, text) of an attempt's log beyond event ``after``, in order."""
+    found = db.session.execute(
+        _CHUNKS,
+        {
+            "run_id": run_id, "attempt": attempt, "streams": sorted(streams), "after": after,
+            "until": until,
+        },
+    )  # fmt: skip
+    return [(stream, text) for stream, text in found]

@@ -1,0 +1,234 @@
+"""One poll per open page: new lines of its log, and its state when that changed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, current_app, make_response, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_login import current_user, login_required
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from app.competitions import queries as competitions
+from app.errors import NotFound
+from app.platform import links
+from app.platform.clock import now
+from app.platform.limiting import limiter
+from app.platform.web import LARGEST, POLL_OVER, is_fragment, redirect_to
+from app.policy import Viewer
+from app.submissions import queries
+from app.submissions.live import news, pace, ticket, transcript
+from app.submissions.live.news import Glance, Said
+from app.submissions.live.page import LogView, chosen
+from app.submissions.live.ticket import Ticket
+from app.submissions.live.transcript import Place, Voice
+
+bp = Blueprint("live", __name__)
+limiter.exempt(bp)
+
+_pace = pace.Pace()
+_WAITING_LOOK_S = 3
+"""How often a waiting page looks at its place in the queue, if few pages are open."""
+_LOOKS_PER_S = 20
+
+
+@dataclass(frozen=True)
+class Position:
+    """What a page shows already: the server tells it the address that says so."""
+
+    status: str = ""
+    attempt: int = 0
+    seq: int = 0
+    place: str = ""
+    version: str = ""
+    """Of the whole state, while the submission waits for a machine."""
+    looked: int = 0
+    """When that was last compared, in seconds since 1970."""
+
+
+def voice_names() -> dict[Voice, str]:
+    """Return what pages call those who speak in a log."""
+    return {
+        Voice.PREDICTION: _("Prediction"),
+        Voice.PREDICTION_INGESTION: _("Ingestion"),
+        Voice.SCORING: _("Scoring"),
+        Voice.SCORING_INGESTION: _("Ingestion while scoring"),
+    }
+
+
+def look(submission_id: int) -> Glance | None:
+    """Look at a submission before its page is made, so that nothing in between is missed."""
+    return news.glance(submission_id)
+
+
+def chosen_log(shown: queries.StatusRow, seen: Glance | None, viewer: Viewer) -> LogView | None:
+    """Return the log that a page shows: what its address names, else all there is."""
+    readable = queries.visible_streams(shown.submission, viewer)
+    return chosen(
+        shown, seen.runs if seen else {}, readable, voice_names(),
+        run_id=request.args.get("run", type=int), name=request.args.get("stream", ""),
+    )  # fmt: skip
+
+
+def first_address(shown: queries.StatusRow, seen: Glance | None, log: LogView | None) -> str:
+    """Return the address that a page which is now made asks for news; empty if none will come."""
+    if seen is None or seen.is_terminal or not shown.runs:
+        return ""
+    run_id = log.run.id if log else shown.runs[0].run.id
+    said = log.said if log else seen.runs[run_id]
+    place = log.place.pack() if log else ""
+    position = Position(
+        seen.status, said.attempt, said.last_seq, place, shown.version, _seconds(now())
+    )
+    issued = _issue(shown.submission.id, run_id, log.streams if log else frozenset())
+    return _address(issued, position, log.name if log else "")
+
+
+def first_wait_ms() -> int:
+    """Return how long a page which is now made waits before it asks."""
+    return _pace.next_wait_ms(time.monotonic())
+
+
+@bp.get("/submissions/<int:submission_id>/live")
+def poll(submission_id: int) -> Response:
+    """Answer what is new since the position in the address, and where to ask next.
+
+    A valid ticket stands for the reader's session, so that a poll costs one statement, or two with
+    new lines. Once the ticket is over, or the state changed, the reader is asked for again.
+    """
+    if not is_fragment():
+        return redirect_to(url_for("submissions.detail", submission_id=submission_id))
+    moment = now()
+    issued = ticket.read(request.args.get("ticket", ""), _secret())
+    if issued is None or issued.submission_id != submission_id or issued.is_over(moment):
+        if not current_user.is_authenticated:
+            return _log_in()
+        issued = _checked(submission_id, moment)
+    seen = news.glance(submission_id)
+    if seen is None or issued.run_id not in seen.runs:
+        raise NotFound("There is no such submission, or it is not yours to see.")
+    return _answer(issued, seen, _position(), moment)
+
+
+@bp.get("/runs/<int:run_id>/log.txt")
+@login_required
+def log_text(run_id: int) -> Response:
+    """Send the log of a run as a file: of a voice, of a stream, or all of it."""
+    viewer = _viewer()
+    submission, run = queries.run_of(run_id, viewer)
+    name = request.args.get("stream", "")
+    streams = transcript.streams_of(name) & queries.visible_streams(submission, viewer)
+    if not streams:
+        raise NotFound("There is no such log, or it is not yours to read.")
+    chunks = news.chunks(run.id, run.attempt, streams, after=0, until=LARGEST)
+    return Response(
+        transcript.text_of(chunks),
+        mimetype="text/plain",
+        headers={"Content-Disposition": f'attachment; filename="run-{run.id}-{name or "log"}.txt"'},
+    )
+
+
+def _answer(issued: Ticket, seen: Glance, before: Position, moment: datetime) -> Response:
+    pieces = []
+    said = seen.runs[issued.run_id]
+    lines, place = _new_lines(issued, said, before)
+    is_new_attempt = said.attempt != before.attempt
+    if lines or (is_new_attempt and issued.streams):
+        # Without what pages are rendered with: that would look for the reader's session.
+        template = current_app.jinja_env.get_template("submissions/_log_lines.html")
+        pieces.append(template.render(run_id=issued.run_id, lines=lines, is_new=is_new_attempt))
+    version, looked = before.version, before.looked
+    if seen.status != before.status or (seen.waits and _is_due(looked, moment)):
+        if not current_user.is_authenticated:
+            return _log_in()
+        shown = _status(issued.submission_id, moment)
+        if shown.version != version or seen.status != before.status:
+            pieces.append(render_template("submissions/_status.html", shown=shown, oob=True))
+        version, looked = shown.version, _seconds(moment)
+    after = Position(seen.status, said.attempt, said.last_seq, place.pack(), version, looked)
+    response = make_response("".join(pieces), 200 if pieces else 204)
+    if seen.is_terminal:
+        response.status_code = POLL_OVER
+    else:
+        response.headers["Live-Next"] = _address(issued, after, request.args.get("stream", ""))
+        response.headers["Live-Wait"] = str(_pace.next_wait_ms(time.monotonic()))
+    return response
+
+
+def _new_lines(issued: Ticket, said: Said, before: Position) -> tuple[Markup, Place]:
+    is_same = said.attempt == before.attempt
+    place = Place.unpack(before.place) if is_same else Place()
+    after = before.seq if is_same else 0
+    if said.last_seq <= after or not issued.streams:
+        return Markup(), place
+    chunks = news.chunks(
+        issued.run_id, said.attempt, issued.streams, after=after, until=said.last_seq
+    )
+    names = {} if request.args.get("stream") else voice_names()
+    return transcript.render(chunks, place, names)
+
+
+def _is_due(looked: int, moment: datetime) -> bool:
+    """Return whether a waiting page looks again; the more pages, the more rarely each."""
+    pages = _pace.pages(time.monotonic())
+    return _seconds(moment) - looked >= max(_WAITING_LOOK_S, pages / _LOOKS_PER_S)
+
+
+def _status(submission_id: int, moment: datetime) -> queries.StatusRow:
+    viewer = _viewer()
+    return queries.status(queries.get(submission_id, viewer), viewer, now=moment)
+
+
+def _checked(submission_id: int, moment: datetime) -> Ticket:
+    """Return a new ticket, for what the reader may see by now."""
+    viewer = _viewer()
+    submission = queries.get(submission_id, viewer)
+    readable = queries.visible_streams(submission, viewer)
+    run_id = request.args.get("run", type=int)
+    run = next((one for one in submission.runs if one.id == run_id), None)
+    if run is None:
+        raise NotFound("There is no such run, or it is not yours to see.")
+    streams = transcript.streams_of(request.args.get("stream", "")) & readable
+    return Ticket(submission_id, run.id, streams, False, _seconds(moment) + ticket.LIFE_S)
+
+
+def _issue(submission_id: int, run_id: int, streams: frozenset[str]) -> Ticket:
+    return Ticket(submission_id, run_id, streams, False, _seconds(now()) + ticket.LIFE_S)
+
+
+def _position() -> Position:
+    given = request.args
+    return Position(
+        given.get("status", ""), given.get("attempt", 0, type=int), given.get("seq", 0, type=int),
+        given.get("place", ""), given.get("version", ""), given.get("looked", 0, type=int),
+    )  # fmt: skip
+
+
+def _address(issued: Ticket, position: Position, stream: str) -> str:
+    return url_for(
+        "live.poll",
+        submission_id=issued.submission_id, run=issued.run_id, stream=stream or None,
+        ticket=ticket.issue(issued, _secret()), status=position.status, attempt=position.attempt,
+        seq=position.seq, place=position.place or None, version=position.version,
+        looked=position.looked,
+    )  # fmt: skip
+
+
+def _viewer() -> Viewer:
+    return competitions.viewer(current_user, links.followed())
+
+
+def _log_in() -> Response:
+    answer: Response = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+    return answer
+
+
+def _secret() -> str:
+    return str(current_app.secret_key)
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
