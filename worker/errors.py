@@ -28,6 +28,7 @@ class Stop(StrEnum):
     CANCELLED = "cancelled"  # the app said so
     SUPERSEDED = "superseded"  # the app no longer knows this attempt: say nothing more
     HANDED_BACK = "handed_back"  # this worker is told to shut down
+    BUSY = "busy"  # the machine is still at the run before
 
 
 class Stopped(Exception):

@@ -17,13 +17,13 @@ from worker.volumes import Volumes, release
 
 
 class Home:
-    """``locks``, ``runs/<worker>/<attempt>``, ``cache`` and ``volumes``, all private."""
+    """``locks``, ``turns``, ``runs/<worker>/<attempt>``, ``cache`` and ``volumes``, all private."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.volumes = Volumes(folder / "volumes")
-        for path in (folder, folder / "locks", folder / "runs", folder / "cache"):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("", "locks", "turns", "runs", "cache"):
+            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def sign_in(self, worker: str) -> IO[bytes]:
         """Hold a lock for as long as this worker, or a child of it, lives; keep the result."""
@@ -43,6 +43,9 @@ class Home:
             if not self.is_alive(folder.name):
                 removed += len(list(folder.iterdir()))
                 _clear(folder)
+        for turn in (self.folder / "turns").iterdir():
+            if not self.is_alive(turn.name):
+                turn.unlink(missing_ok=True)
         for lock in (self.folder / "locks").iterdir():
             if _is_free(lock):
                 lock.unlink(missing_ok=True)
@@ -58,6 +61,10 @@ class Home:
         path = parent / f"{run_id}-{attempt}-{secrets.token_hex(4)}"
         path.mkdir(mode=0o700)
         return path
+
+    def turn_file(self, worker: str) -> Path:
+        """Return the file whose lock says whose containers run."""
+        return self.folder / "turns" / worker
 
     def remove_run(self, worker: str, run_id: int, attempt: int) -> None:
         """Remove what an attempt left that could not do so itself."""

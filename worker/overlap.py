@@ -15,12 +15,13 @@ from rq.job import Job
 from worker.guard import SafeQueue, SafeWorker
 
 _FREE = b"."
+_BEAT_S = 15.0
 _STUCK_S = 60
 """How long after its own limit a child counts as stuck."""
 
 
 class OverlappingWorker(SafeWorker):
-    """Goes on as soon as its child says that what only one job may use is free again.
+    """Goes on as soon as its child says that the next may come, and prepare itself beside it.
 
     One child at a time may be under way beyond that point; the next to reach it waits for its end.
     """
@@ -58,7 +59,10 @@ class OverlappingWorker(SafeWorker):
             select.select([self._heard], [], [])
             self._is_free = os.read(self._heard, 1) == _FREE
         if not self._is_free or self._job is None:
-            return super().wait_for_horse()
+            ended = super().wait_for_horse()
+            # It may have been turned away by the one before: another would be, too.
+            self._see_off()
+            return ended
         self._see_off()
         self._leaving = _Leaving(self, self.horse_pid, self._job)
         self._leaving.start()
@@ -71,8 +75,11 @@ class OverlappingWorker(SafeWorker):
         super().teardown()  # type: ignore[no-untyped-call]
 
     def _see_off(self) -> None:
-        if self._leaving is not None:
-            self._leaving.join()
+        """Wait for the end of the child before this one; this worker is well meanwhile."""
+        while self._leaving is not None and self._leaving.is_alive():
+            self._leaving.join(_BEAT_S)
+            if self._leaving.is_alive():
+                self.heartbeat()
 
 
 class _Leaving(threading.Thread):

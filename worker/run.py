@@ -16,6 +16,7 @@ from worker.home import Cache, remove_tree
 from worker.scores import Scores
 from worker.settings import Settings
 from worker.transfer import Store
+from worker.turn import Turn
 from worker.volumes import Volumes, release
 
 
@@ -67,6 +68,7 @@ class Run:
     store: Store
     cache: Cache
     sign: StopSign
+    turn: Turn
     volumes: Volumes | None = None
     """Makes the file systems that programs write to; None where they are only watched."""
 
@@ -111,6 +113,7 @@ class Run:
         self.sign.kill_all()
         for running in self.sign.running:
             running.remove()
+        self.turn.give_back()
         self.pool.shutdown(wait=False, cancel_futures=True)
         release(self.folder)
         remove_tree(self.folder)

@@ -24,6 +24,7 @@ from worker.steps.score import score
 from worker.steps.unpack import unpack
 from worker.steps.upload import upload
 from worker.transfer import Store
+from worker.turn import Turn
 
 log = logging.getLogger("worker.runner")
 
@@ -51,10 +52,10 @@ def perform(
     """Claim one attempt and run it to its end.
 
     Args:
-        say_free: called once no container of it runs any more, if it came that far.
+        say_free: called once the worker may take its next run.
     """
     sign = StopSign()
-    report = Reporter(App(settings.api_url), spec, sign.stop)
+    report = Reporter(App(settings.api_url, settings.token), spec, sign.stop)
     _hand_back_on_signal(sign, report, settings.grace_s)
     event(
         log, "attempt.begins", run_id=spec.run_id, attempt=spec.attempt, request_id=spec.request_id
@@ -69,12 +70,13 @@ def perform(
         spec=spec, claim=claim, folder=home.new_run(worker, spec.run_id, spec.attempt),
         settings=settings, engine=engine, report=report, store=Store(sign.pause),
         cache=Cache(home.folder / "cache", int(settings.cache_gib * 2**30)), sign=sign,
+        turn=Turn(home.turn_file(worker), say_free, sign.stop),
         volumes=None if home.volumes.lack(seen=engine.sees_mounts) else home.volumes,
     )  # fmt: skip
-    execute(run, say_free)
+    execute(run)
 
 
-def execute(run: Run, say_free: Callable[[], None] = lambda: None) -> None:
+def execute(run: Run) -> None:
     """Run every step in order; report each one; always leave the machine clean."""
     report = run.report
     try:
@@ -83,7 +85,7 @@ def execute(run: Run, say_free: Callable[[], None] = lambda: None) -> None:
             report.step(name, **_where(run, name))
             step(run)
             if name is Step.SCORE:
-                say_free()
+                run.turn.give_back()
         _finish(run)
     except RunFailed as reason:
         _fail(run, reason)
@@ -119,6 +121,7 @@ def _finish(run: Run) -> None:
 
 def _fail(run: Run, reason: RunFailed) -> None:
     run.sign.kill_all()
+    run.turn.give_back()
     if run.early_upload:  # what was predicted helps to see why scoring failed
         wait([run.early_upload], timeout=_EARLY_UPLOAD_S)
     if reason.log:
@@ -131,6 +134,8 @@ def _say_stopped(reason: Stop, report: Reporter, container_s: float) -> None:
         report.cancelled(container_s)
     elif reason is Stop.HANDED_BACK:
         report.handed_back("The worker was told to stop.", container_s)
+    elif reason is Stop.BUSY:
+        report.handed_back("The machine was busy with another run for too long.", container_s)
     else:
         report.silence()
 
