@@ -16,8 +16,7 @@ from app.errors import NotFound
 from app.platform.db import db
 from app.platform.paging import Page
 from app.policy import Act, Viewer
-from app.queues import queries as queues
-from app.submissions import progress
+from app.submissions import progress, waiting
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from worker.contract import Output, Stream
 
@@ -57,10 +56,8 @@ class StatusRow:
     can_see_outputs: bool
     is_organizer: bool
     is_owner: bool
-    waiting_before: int
-    """How many runs of its queue were there earlier; only while it waits."""
-    machines: int
-    """How many machines of its queue are online."""
+    waiting: waiting.Outlook | None
+    """What it waits for, while it does."""
 
     @property
     def version(self) -> str:
@@ -70,7 +67,7 @@ class StatusRow:
             self.submission.reason,
             self.submission.on_board,
         ]
-        seen += [self.waiting_before, self.machines]
+        seen += [self.waiting]
         for row in self.runs:
             seen += [row.run.reason, row.run.notes, row.steps, row.scores, sorted(row.outputs)]
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
@@ -110,8 +107,6 @@ def status(submission: Submission, viewer: Viewer, *, now: datetime) -> StatusRo
     """Return what the page of a submission from :func:`get` shows."""
     is_organizer = policy.can(viewer, Act.SUBMISSION_RUN, submission)
     is_terminal = State(submission.state).is_terminal
-    queue_id = submission.runs[0].queue_id if submission.runs else 0
-    waits = submission.state in (State.QUEUED, State.SENT)
     streams = _streams([run.id for run in submission.runs]) if submission.runs else {}
     visible = visible_streams(submission, viewer)
     return StatusRow(
@@ -123,8 +118,7 @@ def status(submission: Submission, viewer: Viewer, *, now: datetime) -> StatusRo
         can_see_outputs=policy.can(viewer, Act.SUBMISSION_VIEW_OUTPUTS, submission),
         is_organizer=is_organizer,
         is_owner=submission.owner_id == viewer.user_id,
-        waiting_before=_waiting_before(submission) if waits else 0,
-        machines=queues.online_machines(now).get(queue_id, 0),
+        waiting=waiting.outlook(submission, now=now),
     )
 
 
@@ -209,23 +203,6 @@ def _streams(run_ids: Sequence[int]) -> dict[int, set[str]]:
     for run_id, stream in rows:
         found.setdefault(run_id, set()).add(stream)
     return found
-
-
-def _waiting_before(submission: Submission) -> int:
-    first = min(submission.runs, key=lambda run: (run.queued_at, run.id))
-    return (
-        db.session.scalar(
-            select(func.count())
-            .select_from(Run)
-            .where(
-                Run.queue_id == first.queue_id,
-                Run.state.in_([State.QUEUED, State.SENT]),
-                (Run.queued_at < first.queued_at)
-                | ((Run.queued_at == first.queued_at) & (Run.id < first.id)),
-            )
-        )
-        or 0
-    )
 
 
 def log_after(run: Run, streams: Collection[str], after: int) -> tuple[str, int]:
