@@ -106,6 +106,22 @@ def abandoned_uploads(before: datetime) -> list[StoredFile]:
     )
 
 
+def completed_uploads(before: datetime) -> list[StoredFile]:
+    """Return files completed before a time whose place of upload is still known, at most 100."""
+    return list(
+        db.session.scalars(
+            select(StoredFile)
+            .where(
+                StoredFile.is_complete,
+                StoredFile.upload_key != "",
+                StoredFile.created_at < before,
+            )
+            .order_by(StoredFile.id)
+            .limit(100)
+        )
+    )
+
+
 def is_shown_image(object_key: str) -> bool:
     """Return whether a key of the public bucket is a picture that a page shows."""
     return any(knows(object_key) for knows in shown_images)

@@ -95,7 +95,7 @@ def complete_upload(actor: Viewer, file: StoredFile, *, now: datetime) -> Stored
         after_commit(partial(forget, [kept]))
         return file
     file.object_key, file.size_bytes, file.sha256 = kept.key, size, sha256
-    file.is_complete, file.created_at, file.upload_key = True, now, ""
+    file.is_complete, file.created_at = True, now
     after_commit(partial(forget, [sent]))
     db.session.flush()
     return file
@@ -208,11 +208,22 @@ def forget(places: Iterable[ObjectRef]) -> None:
 
 
 def forget_abandoned(*, now: datetime) -> int:
-    """Forget uploads that never came to an end; returns how many."""
+    """Forget uploads that never came to an end, and what was sent to old upload URLs afterwards.
+
+    A URL stays valid for a while after its upload was completed: whoever holds it can write to the
+    place again. Nothing reads from there any more, so it only has to be cleared once the URL is
+    dead.
+
+    Returns:
+        How many uploads never came to an end.
+    """
     files = queries.abandoned_uploads(now - ABANDONED_AFTER)
     for file in files:
         after_commit(partial(forget, [ObjectRef(file.bucket, file.upload_key)]))
         db.session.delete(file)
+    for file in queries.completed_uploads(now - ABANDONED_AFTER):
+        after_commit(partial(forget, [ObjectRef(file.bucket, file.upload_key)]))
+        file.upload_key = ""
     return len(files)
 
 

@@ -273,6 +273,24 @@ def test_incomplete_file_cannot_be_downloaded(pavel: User) -> None:
         services.link(file, viewer_of(pavel))
 
 
+def test_what_is_sent_to_a_used_url_is_cleared_once_the_url_is_dead(
+    actor: Viewer, store: FakeStore
+) -> None:
+    file = started(actor)
+    place = sent(store, file, a_zip())
+    file = completed(actor, file)
+    store.objects[place] = b"written again by the same URL"
+    for later, left in ((timedelta(hours=2), {file.ref, place}), (timedelta(days=2), {file.ref})):
+        with unit_of_work():
+            assert services.forget_abandoned(now=NOW + later) == 0
+        assert set(store.objects) == left
+    assert store.objects[file.ref] == a_zip()
+    store.objects[place] = b"not ours to look at any more"
+    with unit_of_work():
+        services.forget_abandoned(now=NOW + timedelta(days=3))
+    assert place in store.objects
+
+
 def test_abandoned_uploads_are_forgotten_after_a_day(actor: Viewer, store: FakeStore) -> None:
     old, done = started(actor), started(actor)
     sent(store, old, b"half")

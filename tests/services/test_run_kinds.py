@@ -74,6 +74,18 @@ def test_granted_memory_is_shown(hall: Hall) -> None:
         assert "1024" in page.read().decode()
 
 
+@pytest.mark.security
+def test_no_log_of_any_process_holds_what_opens_an_object(hall: Hall) -> None:
+    for submission in hall.submitted.values():
+        hall.insider.wait(submission, _WAIT_S)
+    folder = hall.stack.folder
+    logs = {path: path.read_text(errors="replace") for path in folder.parent.rglob("*.log")}
+    assert any("attempt.begins" in text for text in logs.values())
+    for path, text in logs.items():
+        for secret in ("X-Amz-Signature", "X-Amz-Credential", "AWSAccessKeyId", "Bearer "):
+            assert secret not in text, path
+
+
 def test_nothing_is_left_of_any_run(hall: Hall, request: pytest.FixtureRequest) -> None:
     for submission in hall.submitted.values():
         hall.insider.wait(submission, _WAIT_S)
