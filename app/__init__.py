@@ -39,6 +39,7 @@ from app.settings import Settings
 from app.submissions import dispatch, load, outcome
 from app.submissions.live.routes import bp as live_bp
 from app.submissions.organizing.routes import bp as organizing_bp
+from app.submissions.provenance.routes import bp as provenance_bp
 from app.submissions.routes import bp as submissions_bp
 
 _LOOPBACK = {"127.0.0.1", "localhost"}
@@ -94,6 +95,7 @@ def _features(app: Flask) -> None:
     app.register_blueprint(submissions_bp)
     app.register_blueprint(live_bp)
     app.register_blueprint(organizing_bp)
+    app.register_blueprint(provenance_bp)
     app.register_blueprint(leaderboards_bp)
     app.register_blueprint(bundles_bp)
     app.register_blueprint(worker_api_bp)

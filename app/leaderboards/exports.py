@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,11 +12,21 @@ import orjson
 from app.leaderboards.standings import BoardRow, ColumnRow, Definition, Standing
 
 
-def page_as_json(board: BoardRow, details_url: Callable[[int], str]) -> bytes:
+@dataclass(frozen=True)
+class Addresses:
+    """What gives the addresses that rows lead to."""
+
+    details: Callable[[int], str]
+    """Of the detailed results of a run."""
+    provenance: Callable[[int], str]
+    """Of where the scores of a submission come from."""
+
+
+def page_as_json(board: BoardRow, addresses: Addresses) -> bytes:
     """Write a page of a board; a score that does not exist is null.
 
     Args:
-        details_url: gives the address of the detailed results of a run.
+        addresses: of what rows lead to.
     """
     page = board.page
     counts = {
@@ -24,14 +35,12 @@ def page_as_json(board: BoardRow, details_url: Callable[[int], str]) -> bytes:
         "pages": page.count,
         "page_size": page.size,
     }
-    return _write(board.about, _rows(board.about, page.rows, details_url), counts)
+    return _write(board.about, _rows(board.about, page.rows, addresses), counts)
 
 
-def board_as_json(
-    about: Definition, standings: Iterable[Standing], details_url: Callable[[int], str]
-) -> bytes:
+def board_as_json(about: Definition, standings: Iterable[Standing], addresses: Addresses) -> bytes:
     """Write all rows of a board as one page."""
-    rows = _rows(about, standings, details_url)
+    rows = _rows(about, standings, addresses)
     size = len(rows)
     return _write(about, rows, {"total": size, "page": 1, "pages": 1, "page_size": max(1, size)})
 
@@ -52,12 +61,10 @@ def _write(about: Definition, rows: list[bytes], counts: dict[str, int]) -> byte
     return b'%b,"rows":[%b]}' % (orjson.dumps(head)[:-1], b",".join(rows))
 
 
-def _rows(
-    about: Definition, standings: Iterable[Standing], details_url: Callable[[int], str]
-) -> list[bytes]:
+def _rows(about: Definition, standings: Iterable[Standing], addresses: Addresses) -> list[bytes]:
     """Write each row at once: ten thousand of them as objects would keep the collector busy."""
     keys = [column.key for column in about.columns]
-    return [orjson.dumps(_row(standing, keys, details_url)) for standing in standings]
+    return [orjson.dumps(_row(standing, keys, addresses)) for standing in standings]
 
 
 def _column(column: ColumnRow) -> dict[str, Any]:
@@ -70,9 +77,7 @@ def _column(column: ColumnRow) -> dict[str, Any]:
     }
 
 
-def _row(
-    standing: Standing, keys: Sequence[str], details_url: Callable[[int], str]
-) -> dict[str, Any]:
+def _row(standing: Standing, keys: Sequence[str], addresses: Addresses) -> dict[str, Any]:
     return {
         "rank": standing.rank,
         "submission": standing.submission_id,
@@ -82,8 +87,9 @@ def _row(
         "scores": _scores(standing.overall, keys),
         "tasks": {str(id_): _scores(scores, keys) for id_, scores in standing.tasks.items()},
         "fact_sheet": dict(standing.answers),
+        "provenance": addresses.provenance(standing.submission_id),
         "detailed_results": {
-            str(task_id): details_url(run_id) for task_id, run_id in standing.details.items()
+            str(task_id): addresses.details(run_id) for task_id, run_id in standing.details.items()
         },
     }
 

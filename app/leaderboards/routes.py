@@ -85,17 +85,24 @@ def board_json(phase_id: int) -> Response:
     phase = competitions.get_phase(phase_id, viewer)
     if request.args.get("all") == "true":
         about, rows = queries.whole_board(phase, viewer)
-        return _cacheable(exports.board_as_json(about, rows, _details_url()))
+        return _cacheable(exports.board_as_json(about, rows, _addresses()))
     size = request.args.get("page_size", queries.PAGE_SIZE, type=int)
     size = min(max(1, size), queries.MAX_PAGE_SIZE)
     row = queries.board(phase, viewer, page_number(request.args.get("page")), size)
-    return _cacheable(exports.page_as_json(row, _details_url()))
+    return _cacheable(exports.page_as_json(row, _addresses()))
 
 
-def _details_url() -> Callable[[int], str]:
-    """Return what gives the address of a run's details; asking Flask for thousands takes long."""
-    before, _, after = url_for("submissions.detailed_results", run_id=0).rpartition("0")
-    return lambda run_id: f"{before}{run_id}{after}"
+def _addresses() -> exports.Addresses:
+    """Return what gives addresses by id; asking Flask for thousands takes long."""
+    return exports.Addresses(
+        details=_by_id(url_for("submissions.detailed_results", run_id=0)),
+        provenance=_by_id(url_for("provenance.document", submission_id=0)),
+    )
+
+
+def _by_id(of_zero: str) -> Callable[[int], str]:
+    before, _, after = of_zero.rpartition("/0/")
+    return lambda id_: f"{before}/{id_}/{after}"
 
 
 def _cacheable(body: bytes) -> Response:

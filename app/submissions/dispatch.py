@@ -116,6 +116,7 @@ def _open(run_id: int, queue: ComputeQueue, now: datetime) -> _Message:
     attempt, token = runs.open_attempt(run, now=now)
     db.session.flush()  # the attempt's id names the job
     spec = runs.specify(run, run.submission.phase, queue.qid, token)
+    attempt.limits = runs.limits_of(spec)
     outcome.refresh_state(run.submission_id)
     return _Message(f"{queue.qid}-{run.id}-{attempt.number}", spec)
 

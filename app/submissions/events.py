@@ -15,6 +15,8 @@ from app.errors import Conflict, Invalid, NotFound
 from app.platform import storage, tokens
 from app.platform.configured import settings
 from app.platform.db import db
+from app.queues import facts
+from app.queues.models import Machine
 from app.resources.models import TaskRevision
 from app.submissions import outcome, runs
 from app.submissions.models import (
@@ -33,12 +35,16 @@ _OVER = "This attempt is over."
 
 
 def receive(
-    run_id: int, token: str, number: int, events: Sequence[RunEvent], *, now: datetime
-) -> Answer:
+    run_id: int, token: str, number: int, events: Sequence[RunEvent], *, now: datetime,
+    machine: Machine | None = None,
+) -> Answer:  # fmt: skip
     """Take a batch of events of one attempt; an empty batch only renews the lease.
 
     Events are idempotent by (run, attempt, seq): what is known already is skipped, what comes
     after a gap is left for the worker to send again.
+
+    Args:
+        machine: who says it, as far as that is known.
 
     Raises:
         NotFound: there is no such attempt, or the token is not its own.
@@ -60,6 +66,9 @@ def receive(
         if event.seq != attempt.last_seq + 1 or attempt.ended_at is not None:
             break
         claim = _apply(run, attempt, event, now) or claim
+        if event.kind == Kind.STARTED and machine is not None and machine.queue_id == run.queue_id:
+            attempt.machine_id, attempt.machine_name = machine.id, machine.name
+            attempt.worker_version = facts.read(machine.details).worker_version
         attempt.last_seq = event.seq
     _renew(run, attempt, now)
     return Answer(accepted_seq=attempt.last_seq, claim=claim)

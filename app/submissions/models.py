@@ -176,12 +176,20 @@ class Attempt(Base):
     """One execution of a run by one worker, with a token and a lease of its own."""
 
     __tablename__ = "attempts"
-    __table_args__ = (UniqueConstraint("run_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("run_id", "number"),
+        Index("ix_attempts_machine_ended", "machine_id", "ended_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
     number: Mapped[int]
     machine_id: Mapped[int | None] = mapped_column(ForeignKey("machines.id"))
+    machine_name: Mapped[str] = mapped_column(String(64), default="")
+    """What the machine was called and which worker it ran when it claimed the attempt."""
+    worker_version: Mapped[str] = mapped_column(String(100), default="")
+    limits: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What its programs were allowed: the :data:`app.submissions.runs.LIMITS` of its spec."""
     token_hash: Mapped[str] = mapped_column(String(64))
     """SHA-256 of its token, which opens nothing any more once ``ended_at`` is set."""
     output_prefix: Mapped[str] = mapped_column(String(128))

@@ -37,6 +37,7 @@ from app.submissions import factsheet, prerequisites, queries, quota, reruns, se
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.live import routes as live
 from app.submissions.models import Run, Submission
+from app.submissions.provenance import queries as provenance
 from worker.contract import Output
 
 bp = Blueprint("submissions", __name__)
@@ -214,7 +215,7 @@ def detail(submission_id: int) -> Response:
         rules=submission.phase.leaderboard, log=log, voice_names=live.voice_names(),
         live_address=live.first_address(shown, seen, log), live_wait_ms=live.first_wait_ms(),
         relatives=reruns.relatives(submission, viewer),
-        attempts={row.run.id: queries.attempts(row.run) for row in shown.runs},
+        record=provenance.of(submission_id, viewer),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -22,6 +23,11 @@ _FILE_NAMES = {
     Output.SCORING_OUTPUT: "scoring_output.zip",
     Output.DETAILED_RESULTS: "detailed_results.html",
 }
+LIMITS = (
+    "timeout_s", "memory_mib", "cpus", "pids", "output_mib", "network", "writable_root",
+    "image_user",
+)  # fmt: skip
+"""What of a run's spec limits its programs; kept with the attempt, for the settings may change."""
 _MARGIN = timedelta(minutes=15)
 
 
@@ -91,6 +97,12 @@ def specify(run: Run, phase: Phase, queue_id: str, token: str) -> RunSpec:
         ingestion_only_during_scoring=run.revision.ingestion_only_during_scoring,
         result_only=phase.accepts_only_result_submissions,
     )  # fmt: skip
+
+
+def limits_of(spec: RunSpec) -> dict[str, Any]:
+    """Return the limits that a spec sets, in the units of their names."""
+    full = spec.to_json()
+    return {name: full[name] for name in LIMITS}
 
 
 def memory_mib(competition: Competition) -> int:

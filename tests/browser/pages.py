@@ -114,6 +114,7 @@ NOT_PAGES = {
     "leaderboards.board_json": "JSON",
     "live.log_text": "a file",
     "live.poll": "pieces of submissions.detail",
+    "provenance.document": "JSON",
     "resources.download": "a file",
     "resources.media": "a picture",
     "submissions.detailed_results_content": "stands in a frame of submissions.detailed_results",

@@ -1,0 +1,1 @@
+"""Where scores come from: programs, data, image, worker, machine, limits and times."""

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from flask.testing import FlaskClient
+
+from app.accounts.models import User
+from app.competitions.models import Competition, Phase
+from tests import factories
+from tests.actors import log_in
+from tests.leaderboards.boards import tell
+
+
+def test_owner_reads_it_on_the_page_and_as_json(
+    client: FlaskClient, phase: Phase, pavel: User
+) -> None:
+    submission = factories.make_submission(phase, pavel)
+    log_in(client, pavel)
+    address = f"/submissions/{submission.id}/provenance.json"
+    assert address in client.get(f"/submissions/{submission.id}").text
+    answer = client.get(address)
+    assert answer.is_json
+    assert answer.get_json()["submission"] == submission.id
+
+
+def test_row_of_a_board_leads_to_it(
+    client: FlaskClient, competition: Competition, pavel: User
+) -> None:
+    board = factories.make_board(competition, submission_rule="Force_Best")
+    phase = factories.make_phase(competition, board=board)
+    made = factories.make_submission(phase, pavel, [{"score": 0.5}])
+    tell(made)
+    (row,) = client.get(f"/phases/{phase.id}/leaderboard.json").get_json()["rows"]
+    assert row["provenance"] == f"/submissions/{made.id}/provenance.json"
+    assert client.get(row["provenance"]).get_json()["runs"][0]["scores"] == {"score": 0.5}
