@@ -81,6 +81,8 @@ class Settings:
     """How many compute queues one person may keep; administrators as many as they like."""
     upload_mib: int = 2048
     """The largest file (in MiB) that a participant or organizer may upload."""
+    session_idle_h: float = 12.0
+    """After how many hours without a click a log-in ends; 0 means not before its 30 days."""
     sign_up: bool = True
     """False closes sign-up; an administrator makes accounts."""
 

@@ -23,7 +23,11 @@ def log_in(client: FlaskClient, user: User) -> str:
     token = tokens.mint("ses")
     save(
         LoginSession(
-            token_hash=tokens.digest(token), user_id=user.id, created_at=NOW, expires_at=FAR
+            token_hash=tokens.digest(token),
+            user_id=user.id,
+            created_at=NOW,
+            expires_at=FAR,
+            last_seen_at=FAR,
         )
     )
     with client.session_transaction() as session:

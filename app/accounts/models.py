@@ -50,5 +50,7 @@ class LoginSession(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    """When somebody last did something with it, a few minutes early at most."""
 
     user: Mapped[User] = relationship(lazy="raise_on_sql")

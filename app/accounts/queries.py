@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from app.accounts import names
 from app.accounts.models import LoginSession, User
 from app.platform import tokens
+from app.platform.configured import settings
 from app.platform.db import db
 
 
@@ -30,22 +31,32 @@ def by_email(email: str) -> User | None:
     return db.session.scalar(select(User).where(User.email == _address(email)))
 
 
-def by_session(token: str, *, now: datetime) -> User | None:
-    """Return who is logged in with this token; nobody once it ended or the account was closed."""
+def session_of(token: str, *, now: datetime) -> LoginSession | None:
+    """Return the session of this token with its user.
+
+    None once its life is over, once nothing was done with it for too long, and once the account
+    was closed.
+    """
     session = db.session.scalar(
         select(LoginSession)
-        .where(LoginSession.token_hash == tokens.digest(token), LoginSession.expires_at > now)
+        .where(LoginSession.token_hash == tokens.digest(token), *_alive(now))
         .options(joinedload(LoginSession.user))
     )
-    return session.user if session is not None and session.user.is_active else None
+    return session if session is not None and session.user.is_active else None
 
 
 def count_sessions(user_id: int, *, now: datetime) -> int:
     """Return on how many browsers a person is logged in."""
-    statement = select(func.count()).where(
-        LoginSession.user_id == user_id, LoginSession.expires_at > now
-    )
+    statement = select(func.count()).where(LoginSession.user_id == user_id, *_alive(now))
     return db.session.scalar(statement) or 0
+
+
+def _alive(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    idle = settings().session_idle_h
+    in_time = LoginSession.expires_at > now
+    return (
+        (in_time, LoginSession.last_seen_at > now - timedelta(hours=idle)) if idle else (in_time,)
+    )
 
 
 def _address(email: str) -> str:

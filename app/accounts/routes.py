@@ -11,6 +11,7 @@ from flask import (
     Blueprint,
     Request,
     current_app,
+    g,
     make_response,
     redirect,
     request,
@@ -32,8 +33,9 @@ from app.errors import Forbidden, Invalid
 from app.platform import links
 from app.platform.clock import now
 from app.platform.configured import settings
+from app.platform.db import unit_of_work
 from app.platform.limiting import limiter, named_account
-from app.platform.web import done, error_response, invalid, is_fragment, page
+from app.platform.web import SAFE, done, error_response, invalid, is_fragment, page
 
 bp = Blueprint("accounts", __name__)
 
@@ -46,7 +48,28 @@ _TOKEN = "login"  # noqa: S105 - the key in the session, not a secret
 @login_manager.request_loader
 def _load(_request: Request) -> User | None:
     token = session.get(_TOKEN)
-    return queries.by_session(token, now=now()) if isinstance(token, str) else None
+    found = queries.session_of(token, now=now()) if isinstance(token, str) else None
+    if found is None:
+        return None
+    if _is_somebodys_act() and services.needs_note(found, now=now()):
+        g.busy_session = found.id
+    return found.user
+
+
+def _is_somebodys_act() -> bool:
+    """Tell a click from what an open page asks for by itself, which keeps no session alive."""
+    if request.method not in SAFE:
+        return True
+    return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate" and not is_fragment()
+
+
+@bp.teardown_app_request
+def _note_activity(_error: BaseException | None) -> None:
+    """Note it once the answer is made, in a transaction of its own: a GET itself saves nothing."""
+    session_id = g.pop("busy_session", None)
+    if session_id is not None:
+        with unit_of_work():
+            services.note_activity(session_id, now=now())
 
 
 @login_manager.unauthorized_handler

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import drafts, names, passwords, queries
@@ -17,6 +17,7 @@ from app.platform.db import db
 
 SESSION_LIFE = timedelta(days=30)
 """Counted from the log-in, however busy the session is."""
+NOTED_EVERY = timedelta(minutes=5)
 
 
 _TAKEN = "This user name is taken. Choose another one."
@@ -116,9 +117,22 @@ def log_in(name: str, password: str, *, now: datetime) -> str | None:
             user_id=user.id,
             created_at=now,
             expires_at=now + SESSION_LIFE,
+            last_seen_at=now,
         )
     )
     return token
+
+
+def needs_note(session: LoginSession, *, now: datetime) -> bool:
+    """Return whether it is time to note that somebody is at work: seldom, for it is a write."""
+    return now - session.last_seen_at > NOTED_EVERY
+
+
+def note_activity(session_id: int, *, now: datetime) -> None:
+    """Let a session's idle time begin anew."""
+    db.session.execute(
+        update(LoginSession).where(LoginSession.id == session_id).values(last_seen_at=now)
+    )
 
 
 def log_out(token: str) -> None:

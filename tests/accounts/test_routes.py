@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -10,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from app.accounts.models import LoginSession, User
-from app.platform.db import db
+from app.platform.db import db, unit_of_work
 from app.platform.limiting import limiter
 from tests.accounts.test_services import PASSWORD, make_account
 from tests.actors import HTMX, browser, log_in
@@ -325,3 +326,43 @@ def test_writes_need_the_form_token(app: Flask, path: str) -> None:
     client = browser(app, make_account())
     assert client.post(path, data=RIGHT).status_code == 403
     assert count(LoginSession) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_noted"),
+    [
+        ({}, True),
+        ({"Sec-Fetch-Mode": "navigate"}, True),
+        ({"Sec-Fetch-Mode": "cors"}, False),
+        (HTMX, False),
+    ],
+)
+def test_session_is_kept_by_clicks_and_not_by_what_a_page_asks_for_by_itself(
+    app: Flask, headers: dict[str, str], is_noted: bool
+) -> None:
+    client = browser(app, make_user("olga"))
+    earlier = datetime.now(UTC) - timedelta(hours=1)
+    with unit_of_work():
+        db.session.scalars(select(LoginSession)).one().last_seen_at = earlier
+    assert client.get("/account", headers=headers).status_code == 200
+    db.session.rollback()
+    seen = db.session.scalars(select(LoginSession.last_seen_at)).one()
+    assert (seen > earlier) == is_noted
+
+
+def test_session_is_noted_seldom(app: Flask) -> None:
+    client = browser(app, make_user("olga"))
+    just_now = datetime.now(UTC) + timedelta(minutes=1)
+    with unit_of_work():
+        db.session.scalars(select(LoginSession)).one().last_seen_at = just_now
+    client.get("/account")
+    db.session.rollback()
+    assert db.session.scalars(select(LoginSession.last_seen_at)).one() == just_now
+
+
+def test_session_that_was_idle_for_hours_is_over(app: Flask) -> None:
+    client = browser(app, make_user("olga"))
+    with unit_of_work():
+        row = db.session.scalars(select(LoginSession)).one()
+        row.last_seen_at = datetime.now(UTC) - timedelta(hours=13)
+    assert client.get("/account").location == "/log-in?next=/account"

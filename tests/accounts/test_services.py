@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from argon2 import PasswordHasher
@@ -15,6 +15,7 @@ from app.accounts.models import LoginSession, User
 from app.errors import Forbidden, Invalid, NotFound
 from app.platform import tokens
 from app.platform.db import db, unit_of_work
+from tests.conftest import make_settings
 from tests.factories import NOW, make_user, save
 
 PASSWORD = "correct horse battery"
@@ -28,6 +29,11 @@ def make_account(username: str = "olga", **overrides: object) -> User:
 def enter(name: str = "olga", password: str = PASSWORD) -> str | None:
     with unit_of_work():
         return services.log_in(name, password, now=NOW)
+
+
+def by_session(token: str, *, now: datetime) -> User | None:
+    session = queries.session_of(token, now=now)
+    return session.user if session is not None else None
 
 
 def test_account_is_folded_and_hashed(app: Flask) -> None:
@@ -98,7 +104,7 @@ def test_name_and_address_open_the_account(app: Flask, name: str) -> None:
     user = make_account()
     token = enter(name)
     assert token is not None
-    assert queries.by_session(token, now=NOW) is user
+    assert by_session(token, now=NOW) is user
     stored = db.session.scalars(select(LoginSession)).one()
     assert stored.token_hash == tokens.digest(token)
     assert token not in stored.token_hash
@@ -127,12 +133,13 @@ def test_unknown_name_costs_a_hash_too(app: Flask, monkeypatch: pytest.MonkeyPat
 
 
 def test_session_ends_after_thirty_days(app: Flask) -> None:
+    app.extensions["plumbline.settings"] = make_settings(session_idle_h=0)
     make_account()
     token = enter()
     assert token is not None
     last = NOW + timedelta(days=30)
-    assert queries.by_session(token, now=last - timedelta(seconds=1))
-    assert queries.by_session(token, now=last) is None
+    assert by_session(token, now=last - timedelta(seconds=1))
+    assert by_session(token, now=last) is None
 
 
 def test_closing_an_account_ends_its_sessions(app: Flask) -> None:
@@ -141,7 +148,7 @@ def test_closing_an_account_ends_its_sessions(app: Flask) -> None:
     assert token is not None
     with unit_of_work():
         user.is_active = False
-    assert queries.by_session(token, now=NOW) is None
+    assert by_session(token, now=NOW) is None
 
 
 def test_logging_out_ends_this_session_only(app: Flask) -> None:
@@ -151,8 +158,8 @@ def test_logging_out_ends_this_session_only(app: Flask) -> None:
     assert second is not None
     with unit_of_work():
         services.log_out(first)
-    assert queries.by_session(first, now=NOW) is None
-    assert queries.by_session(second, now=NOW) is user
+    assert by_session(first, now=NOW) is None
+    assert by_session(second, now=NOW) is user
 
 
 def test_old_hash_is_renewed_at_log_in(app: Flask) -> None:
@@ -164,9 +171,31 @@ def test_old_hash_is_renewed_at_log_in(app: Flask) -> None:
 
 def test_expired_sessions_are_removed_at_log_in(app: Flask) -> None:
     user = make_account()
-    save(LoginSession(token_hash="x", user_id=user.id, created_at=NOW, expires_at=NOW))
+    save(
+        LoginSession(
+            token_hash="x", user_id=user.id, created_at=NOW, expires_at=NOW, last_seen_at=NOW
+        )
+    )
     enter()
     assert queries.count_sessions(user.id, now=NOW - timedelta(days=1)) == 1
+
+
+def test_session_ends_after_hours_of_nothing_and_each_act_begins_them_anew(app: Flask) -> None:
+    user = make_account()
+    token = enter()
+    assert token is not None
+    hours = timedelta(hours=1)
+    assert by_session(token, now=NOW + 11 * hours) is user
+    assert by_session(token, now=NOW + 12 * hours) is None
+    assert queries.count_sessions(user.id, now=NOW + 12 * hours) == 0
+    session = queries.session_of(token, now=NOW)
+    assert session is not None
+    with unit_of_work():
+        services.note_activity(session.id, now=NOW + 11 * hours)
+    assert by_session(token, now=NOW + 22 * hours) is user
+    app.extensions["plumbline.settings"] = make_settings(session_idle_h=0)
+    assert by_session(token, now=NOW + 29 * 24 * hours) is user
+    assert by_session(token, now=NOW + 30 * 24 * hours) is None
 
 
 def test_changing_the_password_ends_all_other_sessions(app: Flask) -> None:
@@ -176,8 +205,8 @@ def test_changing_the_password_ends_all_other_sessions(app: Flask) -> None:
     assert there is not None
     with unit_of_work():
         services.change_password(user, PASSWORD, "another fine phrase", token=here)
-    assert queries.by_session(here, now=NOW) is user
-    assert queries.by_session(there, now=NOW) is None
+    assert by_session(here, now=NOW) is user
+    assert by_session(there, now=NOW) is None
     assert enter() is None
     assert enter(password="another fine phrase")
 
@@ -196,7 +225,7 @@ def test_administrator_resets_a_password_and_ends_all_sessions(app: Flask) -> No
     assert token is not None
     with unit_of_work():
         services.reset_password("OLGA", "another fine phrase")
-    assert queries.by_session(token, now=NOW) is None
+    assert by_session(token, now=NOW) is None
     assert enter(password="another fine phrase")
     with pytest.raises(NotFound):
         services.reset_password("nobody", "another fine phrase")
