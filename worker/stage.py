@@ -24,6 +24,8 @@ _DEAD_S = 15.0
 _WATCHDOG_S = 30.0
 _NOT_FOUND = 127
 _KILLED_CODES = (137, 143)
+_NEVER_STARTED = ("bwrap: execvp", "failed to exec pid1")
+"""What bubblewrap, and the first process in Podman's containers, say of a program that is not there."""
 _WORDS = {
     Role.PREDICTION_PROGRAM: "submission's program",
     Role.PREDICTION_INGESTION: "ingestion program",
@@ -200,7 +202,7 @@ def trouble(run: Run, part: Part) -> str:
     if ended.out_of_memory or "MemoryError" in part.tail:
         limit = run.spec.memory_mib
         return f"The {part.words} ran out of memory: the limit is {limit} MiB."
-    not_found = ended.code == -1 or "bwrap: execvp" in part.tail
+    not_found = ended.code == -1 or any(words in part.tail for words in _NEVER_STARTED)
     if not_found or (ended.code == _NOT_FOUND and first in part.tail + ended.problem):
         return (
             f"The command of the {part.words}, {command!r}, could not be started: {first!r} was not "

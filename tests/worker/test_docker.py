@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from docker.types import HostConfig
@@ -17,12 +17,13 @@ class _Client:
     """A daemon as far as making a container goes."""
 
     api_version = "1.41"
+    components: ClassVar[list[dict[str, str]]] = []
 
     def __init__(self, **_options: object) -> None:
         self.made: dict[str, Any] = {}
 
     def version(self) -> dict[str, Any]:
-        return {"ApiVersion": "1.41", "Version": "20.10.24", "Components": []}
+        return {"ApiVersion": "1.41", "Version": "20.10.24", "Components": self.components}
 
     def info(self) -> dict[str, Any]:
         return {"SecurityOptions": []}
@@ -40,7 +41,7 @@ def host_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(docker, "APIClient", _Client)
 
     def ask(gpus: str = "", **changes: Any) -> dict[str, Any]:
-        engine = DockerEngine("tcp://127.0.0.1:1", Owner("m", "w"), tmp_path, gpus=gpus)
+        engine = DockerEngine("tcp://127.0.0.1:1", Owner("m", "w"), tmp_path / "shims", gpus=gpus)
         engine._images["image"] = {"Id": "sha256:1"}
         values: dict[str, Any] = {
             "role": "prediction_program", "run_id": 1, "attempt": 1, "image": "image",
@@ -85,6 +86,26 @@ def test_no_grant_widens_what_the_kernel_offers(host_config: Any, granted: dict[
     assert config["CapDrop"] == ["ALL"]
     assert config["SecurityOpt"] == ["no-new-privileges", f"seccomp={seccomp.profile()}"]
     assert not config.get("Privileged")
+
+
+def test_podman_gets_the_profile_as_a_file_and_no_count_of_files(
+    host_config: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert "nr_inodes" in host_config()["Tmpfs"]["/tmp"]
+    monkeypatch.setattr(_Client, "components", [{"Name": "Podman Engine"}])
+    config = host_config()
+    path = config["SecurityOpt"][1].removeprefix("seccomp=")
+    assert Path(path).read_text() == seccomp.profile()
+    assert "nr_inodes" not in config["Tmpfs"]["/tmp"]
+
+
+def test_podman_that_is_asked_for_gpus_is_warned_of(
+    host_config: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for components, warned in (([], False), ([{"Name": "Podman Engine"}], True)):
+        monkeypatch.setattr(_Client, "components", components)
+        engine = DockerEngine("tcp://127.0.0.1:1", Owner("m", "w"), tmp_path / "x", gpus="all")
+        assert ("GPU" in engine.details()["warning"]) is warned
 
 
 def test_profile_names_each_call_once() -> None:

@@ -87,6 +87,9 @@ class DockerEngine:
         self.name = "podman" if "podman" in parts.lower() else "docker"
         self._rootless = "rootless" in security
         self.sees_mounts = shares_mounts(socket)
+        self._profile = seccomp.profile()
+        if self.name == "podman":
+            self._profile = str(seccomp.write_profile(shims.with_name("seccomp.json")))
 
     @property
     def client(self) -> APIClient:
@@ -188,7 +191,7 @@ class DockerEngine:
             "network_mode": "bridge" if plan.network else "none",
             "read_only": not plan.writable_root,
             "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges", f"seccomp={seccomp.profile()}"],
+            "security_opt": ["no-new-privileges", f"seccomp={self._profile}"],
             "mem_limit": memory,
             "memswap_limit": memory,
             "nano_cpus": int(plan.cpus * 1e9),
@@ -201,12 +204,19 @@ class DockerEngine:
                 Ulimit(name="core", soft=0, hard=0),
                 Ulimit(name="fsize", soft=_file_bytes(plan), hard=_file_bytes(plan)),
             ],
-            "tmpfs": {"/tmp": _tmp_options(plan)},  # noqa: S108
+            "tmpfs": {"/tmp": self._tmp_options(plan)},  # noqa: S108
             "log_config": LogConfig(type="none"),  # the attached stream is the only reader
         }
         if self._gpus:
             config["device_requests"] = [_gpu_request(self._gpus)]
         return config
+
+    def _tmp_options(self, plan: Plan) -> str:
+        # A program that has the whole container may also run what it writes to /tmp.
+        execute = "exec" if plan.writable_root else "noexec"
+        # Podman refuses to count files.
+        files = "" if self.name == "podman" else f",nr_inodes={MAX_ENTRIES}"
+        return f"rw,nosuid,nodev,{execute},size={_tmp_mib(plan)}m{files},mode=1777"
 
     def remove_attempt(self, run_id: int, attempt: int) -> int:
         """See :class:`worker.engines.Engine`."""
@@ -335,13 +345,6 @@ def _file_bytes(plan: Plan) -> int:
 
 def _tmp_mib(plan: Plan) -> int:
     return max(64, plan.memory_mib // 4)
-
-
-def _tmp_options(plan: Plan) -> str:
-    # A program that has the whole container may also run what it writes to /tmp.
-    execute = "exec" if plan.writable_root else "noexec"
-    size = f"size={_tmp_mib(plan)}m,nr_inodes={MAX_ENTRIES}"
-    return f"rw,nosuid,nodev,{execute},{size},mode=1777"
 
 
 def _gpu_request(gpus: str) -> DeviceRequest:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+from pathlib import Path
 from typing import Any
 
 _ALLOWED = {
@@ -87,8 +89,16 @@ _NETLINK_ROUTE = 0
 
 
 def profile() -> str:
-    """Return the profile as the JSON text that container engines take."""
+    """Return the profile as JSON text, which is what Docker takes."""
     return _TEXT
+
+
+def write_profile(path: Path) -> Path:
+    """Write the profile to a file, which is what Podman takes; return the path."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(_TEXT, encoding="utf-8")
+    draft.replace(path)
+    return path
 
 
 def _rule(names: str, error: int = 0, args: list[dict[str, Any]] | None = None) -> dict[str, Any]:
