@@ -1,7 +1,8 @@
-"""``python -m worker`` serves one compute queue; ``python -m worker check`` says how it would."""
+"""``python -m worker`` serves one compute queue; ``check`` says how it would, ``doctor`` whether."""
 
 from __future__ import annotations
 
+import argparse
 import codecs
 import gc
 import json
@@ -10,10 +11,13 @@ import os
 import sys
 import threading
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from redis.exceptions import RedisError
 
+from worker import doctor, machine
 from worker.client import App, Away, Gone
 from worker.engines import Engine, Owner
 from worker.engines.choice import choose
@@ -22,7 +26,7 @@ from worker.guard import SafeQueue, connect, worker_name
 from worker.home import Home
 from worker.jobs import RunJob, RunWorker, Station, equip
 from worker.logs import configure, event
-from worker.settings import Settings
+from worker.settings import Settings, environment
 
 log = logging.getLogger("worker")
 
@@ -32,22 +36,41 @@ _RESTART_S = 2.0
 
 def main(arguments: list[str]) -> int:
     """Run the command that ``arguments`` name; return the exit code."""
+    options = _parse(arguments)
     configure()
     try:
-        settings = Settings.from_env(os.environ)
+        settings = Settings.from_env(environment(os.environ, Path(".env")))
+        if options.command == "doctor":
+            return doctor.main(settings, image=options.image, as_json=options.json, now=_now)
         worker = worker_name(settings.queue, settings.name)
         engine = choose(settings, Owner(f"{settings.name} {settings.home}", worker))
     except (SettingsError, EngineUnavailable) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the operator's terminal
         return 2
     home = Home(settings.home)
-    if arguments == ["check"]:
-        print(json.dumps(_state(engine, home), indent=1))  # noqa: T201
+    if options.command == "check":
+        print(json.dumps(_state(engine, home, settings), indent=1))  # noqa: T201
         return 0
-    if arguments:
-        print("usage: python -m worker [check]", file=sys.stderr)  # noqa: T201
-        return 2
     return _serve(Station(worker, settings, engine, home))
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker",
+        description="Serve a compute queue, as .env or the environment say.",
+    )
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("check", help="print which engine would run programs, and how")
+    asking = commands.add_parser("doctor", help="say what is ready on this machine and what is not")
+    asking.add_argument("--json", action="store_true", help="print JSON")
+    asking.add_argument(
+        "--image", default=doctor.IMAGE, help="the image of the trial run (default: %(default)s)"
+    )
+    return parser.parse_args(arguments)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _serve(station: Station) -> int:
@@ -55,7 +78,7 @@ def _serve(station: Station) -> int:
     lock = station.home.sign_in(station.worker)
     attempts = station.home.sweep()
     containers = station.engine.sweep(station.home.is_alive)
-    state = _state(station.engine, station.home)
+    state = _state(station.engine, station.home, station.settings)
     event(log, "worker.starts", worker=station.worker, swept=attempts + containers, **state)
     if station.engine.trusted_only:
         event(log, "worker.trusted_only", level=logging.WARNING, engine=station.engine.name)
@@ -89,20 +112,22 @@ def _ease_forking() -> None:
     gc.freeze()
 
 
-def _state(engine: Engine, home: Home) -> dict[str, Any]:
+def _state(engine: Engine, home: Home, settings: Settings) -> dict[str, Any]:
     """Return what the log and the machine's owner are told of how programs run here."""
     lack = home.volumes.lack(seen=engine.sees_mounts)
     limit = f"watched only: {lack}" if lack else "a file system of fixed size"
-    details = {**engine.details(), "output_limit": limit}
+    details = {**engine.details(), "output_limit": limit, **machine.about(settings)}
     return {"engine": engine.name, "trusted_only": engine.trusted_only, "details": details}
 
 
 def _beat(station: Station, state: dict[str, Any]) -> None:
     """Tell the app every ten seconds that this machine is there."""
-    app, body = App(station.settings.api_url), json.dumps(state).encode()
+    settings = station.settings
+    app = App(settings.api_url)
     while True:
+        now = {**state, "details": {**state["details"], **machine.about(settings)}}
         try:
-            app.post("/api/worker/heartbeat", station.settings.token, body)
+            app.post("/api/worker/heartbeat", settings.token, json.dumps(now).encode())
         except (Away, Gone) as error:
             event(log, "heartbeat.lost", level=logging.WARNING, why=str(error))
         time.sleep(HEARTBEAT_S)

@@ -15,6 +15,7 @@ from typing import Any
 import urllib3
 
 from worker.contract import (
+    MACHINE_HEADER,
     MAX_EVENTS_BYTES,
     MAX_LOG_CHUNK_CHARS,
     Answer,
@@ -57,7 +58,8 @@ class Gone(Exception):
 class App:
     """The app as a worker reaches it: kept connections, tokens in headers and nowhere else."""
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, machine_token: str = "") -> None:
+        self._machine = {MACHINE_HEADER: machine_token} if machine_token else {}
         self._url = api_url.rstrip("/")
         timeout = urllib3.Timeout(connect=5, read=15)
         self._pool = urllib3.PoolManager(maxsize=2, retries=False, timeout=timeout)
@@ -70,7 +72,9 @@ class App:
             Away: no answer, 429 or 5xx.
             Gone: any other refusal; the reason is in the text.
         """
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        headers = {
+            "Authorization": f"Bearer {token}", "Content-Type": "application/json", **self._machine,
+        }  # fmt: skip
         try:
             reply = self._pool.request(
                 "POST", self._url + path, body=body, headers=headers, redirect=False

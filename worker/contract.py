@@ -21,6 +21,9 @@ VERSION = 1
 RUN_FUNCTION = "worker.jobs.run"
 """The one function a compute queue may name."""
 
+MACHINE_HEADER = "X-Plumbline-Machine"
+"""Beside the run's token, the machine's own: it says who claims, and that it still may."""
+
 MAX_SPEC_BYTES = 16 * 1024
 MAX_EVENTS_BYTES = 512 * 1024
 MAX_LOG_CHUNK_CHARS = 64 * 1024

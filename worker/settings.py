@@ -51,6 +51,9 @@ class Settings:
     """How many files a submission or program may have."""
     data_files: int = 1_000_000
     """How many files input or reference data may have."""
+    data_dir: str = ""
+    """A folder of this machine that every container finds as ``/app/data``, read-only; for data
+    that must not or cannot be uploaded. Empty means none."""
     grace_s: float = 5.0
     """How long a run may go on after the worker is told to stop; then it is handed back."""
     gpus: str = ""
@@ -119,6 +122,32 @@ def _convert(text: str, kind: str, name: str) -> object:
     return number
 
 
+def environment(environ: Mapping[str, str], file: Path) -> dict[str, str]:
+    """Return the environment with what a ``.env`` file adds: what is set already stands.
+
+    Args:
+        file: ``NAME=value`` lines, the value in quotes or not; need not exist. Only names of the
+            worker's own settings are read.
+
+    Raises:
+        SettingsError: the file is there and cannot be read.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return dict(environ)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file.absolute()} cannot be read: {error}.") from error
+    pairs = [line.strip().removeprefix("export ").partition("=") for line in lines]
+    found = {name.strip(): _unquoted(value.strip()) for name, _, value in pairs}
+    return {k: v for k, v in found.items() if k.startswith(PREFIX)} | dict(environ)
+
+
+def _unquoted(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if is_quoted else value
+
+
 def _problems(values: Mapping[str, object]) -> list[str]:
     problems = []
     for name, allowed in (("engine", ENGINES), ("pull_policy", PULL_POLICIES)):
@@ -134,6 +163,11 @@ def _problems(values: Mapping[str, object]) -> list[str]:
         url = values.get(name)
         if isinstance(url, str) and urlsplit(url).scheme not in schemes:
             problems.append(f"{PREFIX}{name.upper()} must start with {schemes[0]}://.")
+    data = str(values.get("data_dir", ""))
+    if data and not (Path(data).is_absolute() and Path(data).is_dir()):
+        problems.append(
+            f"{PREFIX}DATA_DIR is {data}, which is no folder here; give its whole path."
+        )
     rules = str(values.get("image_map", ""))
     if any("=" not in rule for rule in rules.split(",") if rule.strip()):
         problems.append(f"{PREFIX}IMAGE_MAP must be pattern=image pairs separated by commas.")

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from worker.command import Program, Role, expand, tokens
 from worker.contract import Blame, Stream
@@ -106,9 +107,12 @@ def _start(run: Run, part: Part) -> Running:
         if mount.writable:
             run.engine.give(mount.source, image_user=spec.image_user)
     replacements = tokens(part.role, run.engine.prefix(scratch))
+    data = run.settings.data_dir
+    shared = (Mount(Path(data), "/app/data"),) if data else ()
     plan = Plan(
         role=part.role, run_id=spec.run_id, attempt=spec.attempt, image=spec.image,
-        argv=expand(part.program.words, replacements), mounts=part.mounts, scratch=scratch,
+        argv=expand(part.program.words, replacements), mounts=(*part.mounts, *shared),
+        scratch=scratch,
         memory_mib=spec.memory_mib, cpus=spec.cpus, pids=spec.pids, output_mib=spec.output_mib,
         network=spec.network, writable_root=spec.writable_root, image_user=spec.image_user,
     )  # fmt: skip

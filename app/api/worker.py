@@ -10,11 +10,13 @@ from werkzeug.wrappers import Response
 
 from app.errors import Invalid, NotFound, TooLarge
 from app.platform.clock import now
+from app.platform.configured import settings
 from app.platform.limiting import limiter
 from app.platform.web import LARGEST
 from app.queues import services as queues
+from app.queues.models import Machine
 from app.submissions import events as run_events
-from worker.contract import MAX_EVENTS_BYTES, ContractError, RunEvent
+from worker.contract import MACHINE_HEADER, MAX_EVENTS_BYTES, ContractError, RunEvent
 
 bp = Blueprint("worker_api", __name__, url_prefix="/api/worker")
 limiter.exempt(bp)
@@ -61,15 +63,32 @@ def events(run_id: int) -> Response:
         batch = [RunEvent.from_json(one) for one in listed]
     except ContractError as error:
         raise Invalid(str(error)) from error
-    answer = run_events.receive(run_id, _bearer(), number, batch, now=now())
+    machine = _machine(request.headers.get(MACHINE_HEADER, ""))
+    answer = run_events.receive(run_id, _bearer(), number, batch, now=now(), machine=machine)
     return jsonify(answer.to_json())
+
+
+def _machine(token: str) -> Machine | None:
+    """Return the machine that a batch names; it may name none, but not one without access."""
+    if not token:
+        return None
+    machine = queues.by_token(token)
+    if machine is None:
+        raise NotFound("No machine has this token, or not any more.")
+    return machine
 
 
 @bp.post("/heartbeat")
 def heartbeat() -> Response:
-    """Note that a machine is there, and with which engine."""
+    """Note that a machine is there, and with which engine; or only say whether it is known."""
     body = _json()
     details = body.get("details")
+    here = settings()
+    answer = jsonify(store_url=here.s3_public_url or here.s3_url)
+    if body.get("check") is True:
+        if queues.by_token(_bearer()) is None:
+            raise NotFound("No machine has this token, or not any more.")
+        return answer
     queues.hear_from(
         _bearer(),
         engine=str(body.get("engine", "")),
@@ -77,4 +96,4 @@ def heartbeat() -> Response:
         details=details if isinstance(details, dict) else {},
         now=now(),
     )
-    return jsonify({})
+    return answer

@@ -30,6 +30,7 @@ uses: list[Callable[[ComputeQueue], list[str]]] = []
 """Each says what keeps a queue from being retired: "3 benchmarks run on it"."""
 
 hear_from = machines.hear_from
+by_token = machines.by_token
 
 
 class InvalidQueue(Invalid):

@@ -20,9 +20,8 @@ def main(file: Path) -> None:
         worker_password=os.environ["RUNS_WORKER_PASSWORD"],
     )
     file.write_text(text)
-    # Redis reads it, and saves what cron adds, as a user of its own.
+    # Redis reads it as a user of its own.
     file.chmod(0o644)
-    file.parent.chmod(0o777)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,15 @@ from app.accounts.models import User
 from app.competitions.models import Competition, Phase
 from app.platform import tokens
 from app.platform.db import db
+from app.policy import Viewer
 from app.queues.models import ComputeQueue, Machine
+from app.submissions import load
+from app.submissions.models import Attempt
 from tests import factories
 from tests.factories import NOW
 from tests.fakes.carrier import FakeCarrier
 from tests.submissions.test_services import submit
+from worker.contract import MACHINE_HEADER
 
 STARTED = {"seq": 1, "kind": "started", "text": "claim"}
 
@@ -100,3 +104,53 @@ def test_heartbeat_with_an_unknown_token_is_refused(
         "/api/worker/heartbeat", json={}, headers={"Authorization": "Bearer nobody"}
     )
     assert answer.status_code == 404
+
+
+def bearer(token: str, machine: str = "") -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", **({MACHINE_HEADER: machine} if machine else {})}
+
+
+def test_question_of_the_doctor_is_no_heartbeat(client: FlaskClient, spec: dict[str, Any]) -> None:
+    machine = factories.make_machine(
+        db.session.scalars(select(ComputeQueue)).one(), token_hash=tokens.digest("own")
+    )
+    body = {"check": True, "engine": "docker"}
+    answer = client.post("/api/worker/heartbeat", json=body, headers=bearer("own"))
+    assert answer.get_json() == {"store_url": "http://store.test"}
+    assert (machine.last_seen_at, machine.engine) == (None, "")
+    refused = client.post("/api/worker/heartbeat", json=body, headers=bearer("nobody"))
+    assert refused.status_code == 404
+
+
+def test_claim_says_which_machine_works(client: FlaskClient, spec: dict[str, Any]) -> None:
+    machine = factories.make_machine(
+        db.session.scalars(select(ComputeQueue)).one(), token_hash=tokens.digest("own")
+    )
+    headers = bearer(spec["token"], "own")
+    body = {"attempt": spec["attempt"], "events": [STARTED]}
+    path = f"/api/worker/runs/{spec['run_id']}/events"
+    assert client.post(path, json=body, headers=headers).status_code == 200
+    assert db.session.scalars(select(Attempt)).one().machine_id == machine.id
+    work = load.work_on([machine.id], Viewer())[machine.id]
+    assert [(one.run_id, one.submission_id) for one in work] == [(spec["run_id"], None)]
+    staff = load.work_on([machine.id], Viewer(is_staff=True))[machine.id]
+    assert staff[0].submission_id is not None
+
+
+def test_machine_without_access_claims_nothing(client: FlaskClient, spec: dict[str, Any]) -> None:
+    queue = db.session.scalars(select(ComputeQueue)).one()
+    factories.make_machine(queue, token_hash=tokens.digest("own"), revoked_at=NOW)
+    body = {"attempt": spec["attempt"], "events": [STARTED]}
+    path = f"/api/worker/runs/{spec['run_id']}/events"
+    assert client.post(path, json=body, headers=bearer(spec["token"], "own")).status_code == 404
+    assert db.session.scalars(select(Attempt)).one().started_at is None
+
+
+def test_machine_of_another_queue_is_not_written_down(
+    client: FlaskClient, spec: dict[str, Any]
+) -> None:
+    factories.make_machine(factories.make_queue(is_default=False), token_hash=tokens.digest("own"))
+    body = {"attempt": spec["attempt"], "events": [STARTED]}
+    path = f"/api/worker/runs/{spec['run_id']}/events"
+    client.post(path, json=body, headers=bearer(spec["token"], "own"))
+    assert db.session.scalars(select(Attempt)).one().machine_id is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -68,6 +69,31 @@ def test_every_image_name_is_a_variable() -> None:
 def test_only_the_proxy_is_reachable_from_outside() -> None:
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     assert [name for name, service in services.items() if "ports" in service] == ["proxy"]
+
+
+def test_only_cron_holds_the_url_that_makes_users() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    holders = [name for name, service in services.items() if "KEEPER_URL" in str(service)]
+    assert holders == ["cron"]
+
+
+def test_machines_elsewhere_reach_the_runs_redis_over_tls_alone() -> None:
+    base, more = (
+        yaml.safe_load((ROOT / name).read_text())["services"]["redis-runs"]
+        for name in ("compose.yaml", "compose.machines.yaml")
+    )
+    # The second file replaces the command: whatever the first one says must be said again.
+    assert more["command"][: len(base["command"])] == base["command"]
+    assert more["ports"] == [f"{port}:{port}" for port in ("6380",)]
+    assert more["command"][len(base["command"]) :][:2] == ["--tls-port", "6380"]
+
+
+def test_compose_file_of_a_machine_is_the_one_the_page_shows() -> None:
+    text = (ROOT / "worker/compose.yaml").read_text()
+    assert text in html.unescape((ROOT / "templates/queues/access.html").read_text())
+    worker = yaml.safe_load(text)["services"]["worker"]
+    assert worker["env_file"] == ".env"
+    assert len(text.splitlines()) == 3
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +173,11 @@ def test_server_image_writes_the_users_of_the_runs_redis(images: DockerClient) -
     script = "python3 -m client.launcher.users_file /tmp/users.acl && cat /tmp/users.acl"
     printed = _run(
         images, "plumbline-test/server", "sh", "-c", script,
-        RUNS_APP_PASSWORD="a", RUNS_WORKER_PASSWORD="b", QUEUE_ID="0123456789abcdef",
+        RUNS_APP_PASSWORD="a", RUNS_KEEPER_PASSWORD="c", RUNS_WORKER_PASSWORD="b",
+        QUEUE_ID="0123456789abcdef",
     )  # fmt: skip
     assert "user default off" in printed
+    assert "user keeper on" in printed
     assert "~rq:queue:0123456789abcdef " in printed
 
 

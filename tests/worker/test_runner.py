@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -671,3 +673,17 @@ def test_orphaned_run_folders_are_swept(home: Home) -> None:
     assert home.sweep() == 1
     assert [p.name for p in (home.folder / "runs").iterdir()] == ["q1w2e3r4-alive"]
     lock.close()
+
+
+def test_folder_of_the_machine_stands_read_only_in_every_container(
+    site: Site, settings: Settings, home: Home, tmp_path: Path
+) -> None:
+    (tmp_path / "scans").mkdir()
+    site.inputs["submission"] = zip_of(CODE)
+    engine = FakeEngine()
+    shared = replace(settings, data_dir=str(tmp_path / "scans"))
+    perform(make_spec(), "q1w2e3r4-test", shared, engine, home)
+    assert len(engine.plans) == 2
+    for plan in engine.plans:
+        (mount,) = [one for one in plan.mounts if one.target == "/app/data"]
+        assert (mount.source, mount.writable) == (tmp_path / "scans", False)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from worker.errors import SettingsError
-from worker.settings import Settings
+from worker.settings import Settings, environment
 
 GIVEN = {
     "PLUMBLINE_WORKER_API_URL": "https://site.example",
@@ -54,3 +54,36 @@ def test_secrets_come_from_files_and_stay_out_of_repr(tmp_path: Path) -> None:
 def test_image_map_keeps_its_order() -> None:
     mapped = {**GIVEN, "PLUMBLINE_WORKER_IMAGE_MAP": "codalab/*=local:1, *=local:2"}
     assert Settings.from_env(mapped).image_rules() == [("codalab/*", "local:1"), ("*", "local:2")]
+
+
+def test_env_file_adds_what_the_environment_lacks(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(
+        "# from the page\n\nexport PLUMBLINE_WORKER_TOKEN='machine-secret'\n"
+        'PLUMBLINE_WORKER_BROKER_URL = "rediss://q:a=b@site.example/0"\n'
+        "PLUMBLINE_WORKER_NAME=file\nSECRET_KEY=the-site's-own\nnonsense\n"
+    )
+    found = environment({"PLUMBLINE_WORKER_NAME": "here", "PATH": "/bin"}, file)
+    assert found == {
+        "PLUMBLINE_WORKER_TOKEN": "machine-secret",
+        "PLUMBLINE_WORKER_BROKER_URL": "rediss://q:a=b@site.example/0",
+        "PLUMBLINE_WORKER_NAME": "here",
+        "PATH": "/bin",
+    }
+
+
+def test_env_file_that_is_not_there_adds_nothing(tmp_path: Path) -> None:
+    assert environment({"A": "b"}, tmp_path / ".env") == {"A": "b"}
+
+
+def test_env_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=str(tmp_path)):
+        environment({}, tmp_path)
+
+
+def test_data_folder_must_be_there(tmp_path: Path) -> None:
+    name = "PLUMBLINE_WORKER_DATA_DIR"
+    assert Settings.from_env({**GIVEN, name: str(tmp_path)}).data_dir == str(tmp_path)
+    for wrong in ("data", str(tmp_path / "none")):
+        with pytest.raises(SettingsError, match=name):
+            Settings.from_env({**GIVEN, name: wrong})
