@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.cli import admin, bundle, demo, embedded, machine, serve, submit
+from app.cli import admin, board, bundle, demo, embedded, machine, serve, submit
 
 
 def register(app: Flask) -> None:
     """Add every command of ours to ``flask``."""
-    for group in (admin.group, bundle.group, demo.group, machine.group):
+    for group in (admin.group, board.group, bundle.group, demo.group, machine.group):
         app.cli.add_command(group)
     for command in (serve.migrate, serve.jobs, serve.cron, serve.embedded_queue, serve.migration):
         app.cli.add_command(command)

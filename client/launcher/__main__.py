@@ -73,7 +73,7 @@ def beside_stack(home: Home, command: list[str]) -> int:
         settings, _ = _settings(home, f"http://{HOST}:{_PORT}")
     if settings is not None:
         # The stack runs, or is not needed.
-        flask = python_module("flask", *command)
+        flask = python_module("app.cli", *command)
         return subprocess.run(flask, env=child_environ(settings), check=False).returncode
     with home.locked():
         _stop_leftovers(home)
@@ -81,7 +81,7 @@ def beside_stack(home: Home, command: list[str]) -> int:
         with log.open("w", encoding="utf-8") as output:
             stack = _stack(
                 home, free_port(_PORT), Printer(output, colour=False), serves_on=False,
-                command=["--", *python_module("flask", *command)],
+                command=["--", *python_module("app.cli", *command)],
             )  # fmt: skip
             try:
                 return stack.run()
