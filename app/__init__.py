@@ -37,6 +37,7 @@ from app.resources import queries as resources
 from app.resources.routes import bp as resources_bp
 from app.settings import Settings
 from app.submissions import dispatch, load, outcome
+from app.submissions.activity.routes import bp as activity_bp
 from app.submissions.live.routes import bp as live_bp
 from app.submissions.organizing.routes import bp as organizing_bp
 from app.submissions.provenance.routes import bp as provenance_bp
@@ -96,6 +97,7 @@ def _features(app: Flask) -> None:
     app.register_blueprint(live_bp)
     app.register_blueprint(organizing_bp)
     app.register_blueprint(provenance_bp)
+    app.register_blueprint(activity_bp)
     app.register_blueprint(leaderboards_bp)
     app.register_blueprint(bundles_bp)
     app.register_blueprint(worker_api_bp)

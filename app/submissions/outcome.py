@@ -26,6 +26,9 @@ same transaction, so what one raises undoes the end, and the worker says it agai
 on_waiting: list[Callable[[], Any]] = []
 """Called after the commit, when a run waits again or a machine became free."""
 
+SILENT = "The machine stopped answering."
+"""Why an attempt ends whose lease nobody renewed."""
+
 _ADVANCE = {State.HELD: 0, State.QUEUED: 1, State.SENT: 2, State.RUNNING: 3}
 
 

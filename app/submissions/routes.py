@@ -29,6 +29,7 @@ from app.platform.web import (
     redirect_to,
 )
 from app.policy import Act, Viewer, can
+from app.queues import queries as queues
 from app.resources import queries as resource_queries
 from app.resources import services as resources
 from app.resources.measuring import MIB
@@ -197,7 +198,8 @@ def everyone(competition_id: int) -> Response:
 
 def _list(template: str, competition: Competition, viewer: Viewer, rows: Any, tab: str) -> Response:
     frame = competitions.frame(competition, viewer, now())
-    return page(template, frame=frame, tab=tab, submissions=rows)
+    outlook = queues.outlook(competition.queue_id, now=now()) if frame.can_manage else None
+    return page(template, frame=frame, tab=tab, submissions=rows, outlook=outlook)
 
 
 @bp.get("/submissions/<int:submission_id>")

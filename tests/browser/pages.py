@@ -84,6 +84,8 @@ PAGES = (
     Page("submissions", "submissions.mine", "pavel", _of("demo")),
     Page("submissions-none", "submissions.mine", "petra", _of("demo")),
     Page("submissions-all", "submissions.everyone", "olga", _of("demo")),
+    Page("server-status", "activity.status", "pavel"),
+    Page("server-status-staff", "activity.status", "rita", {"show": "ended"}),
     Page("submissions-waiting", "organizing.waiting", "olga", _of("ward")),
     Page("submissions-waiting-none", "organizing.waiting", "olga", _of("demo")),
     Page("rerun", "organizing.confirm_rerun", "olga", {**_of("demo"), "id": "finished"}),

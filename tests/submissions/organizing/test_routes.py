@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -129,6 +130,30 @@ def test_organizer_moves_on_to_the_next_phase_and_is_told_how_many(
     assert "There is nothing to move on" in olga.get(f"/phases/{phase.id}/migration").text
     assert "In the phase before" in olga.get(f"/submissions/{moved[0].id}").text
     assert olga.get(f"/phases/{final.id}/migration").status_code == 409
+
+
+def test_list_warns_when_no_machine_of_the_queue_is_alive(
+    olga: FlaskClient, phase: Phase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"/benchmarks/{phase.competition_id}/submissions/all"
+    assert "is online." not in olga.get(url).text
+    monkeypatch.setattr("app.submissions.routes.now", lambda: NOW + timedelta(hours=2))
+    page = olga.get(url).text
+    assert "No machine of the queue" in page
+    assert "The last one was heard" in page
+
+
+def test_server_status_shows_runs_in_each_state(
+    olga: FlaskClient, phase: Phase, pavel: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.submissions.activity.routes.now", lambda: NOW)
+    for state in (State.QUEUED, State.RUNNING, State.FAILED):
+        factories.make_submission(phase, pavel, state=state)
+    for shown in ("waiting", "running", "ended", "nonsense"):
+        answer = olga.get(f"/status?show={shown}")
+        assert answer.status_code == 200
+        assert "Run " in answer.text
+        assert "gpu1" in answer.text
 
 
 def test_participants_find_none_of_these_pages(

@@ -1,0 +1,1 @@
+"""What goes on here: runs, machines, and what is wrong with either."""
