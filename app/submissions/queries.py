@@ -17,7 +17,7 @@ from app.platform.db import db
 from app.platform.paging import Page
 from app.policy import Act, Viewer
 from app.submissions import progress, waiting
-from app.submissions.models import LogChunk, Run, RunOutput, State, Submission
+from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from worker.contract import Output, Stream
 
 PAGE_SIZE = 50
@@ -348,3 +348,13 @@ def _overall_score(submission: Submission, primary: dict[int, BoardColumn]) -> s
     if len(values) < len(submission.runs):
         return ""
     return f"{sum(values) / len(values):.{column.precision}f}"
+
+
+def attempts(run: Run) -> Sequence[Attempt]:
+    """Return every attempt of a run with its machine, the first one first."""
+    return db.session.scalars(
+        select(Attempt)
+        .where(Attempt.run_id == run.id)
+        .options(joinedload(Attempt.machine))
+        .order_by(Attempt.number)
+    ).all()
