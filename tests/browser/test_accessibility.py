@@ -110,6 +110,23 @@ def test_page_never_scrolls_sideways_and_is_all_reached_by_keyboard(
     assert person.page.evaluate("unmarked") == []
 
 
+_OVERLAPPING = """() => {
+  const boxes = [...document.querySelectorAll('.timeline__axis text')]
+    .map((label) => [label.textContent, label.getBoundingClientRect()]);
+  return boxes.flatMap(([one, a], place) => boxes.slice(place + 1)
+    .filter(([, b]) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)
+    .map(([other]) => `${one} and ${other}`));
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 640, 970, 1600])
+def test_labels_of_the_timeline_never_overlap(width: int, visit: Visit) -> None:
+    person = visit(next(page for page in PAGES if page.name == "phases"))
+    person.page.set_viewport_size(ViewportSize(width=width, height=800))
+    expect(person.page.locator(".timeline__axis text")).to_have_count(3)
+    assert person.page.evaluate(_OVERLAPPING) == []
+
+
 def test_skip_link_leads_past_the_header(visit: Visit) -> None:
     person = visit(next(page for page in PAGES if page.name == "board"))
     person.page.keyboard.press("Tab")

@@ -457,3 +457,23 @@ def test_every_page_says_what_was_granted_and_that_the_machine_has_no_containers
         assert "For trusted code only" not in text
         assert "Containers reach the network" in text
         assert "9000 MiB" in text
+
+
+@pytest.mark.parametrize("part", ["organizer", "staff"])
+def test_manage_page_words_what_programs_may_do_for_the_machines_there_are(
+    app: Flask, part: str
+) -> None:
+    cast = make_cast()
+    machine = Machine(
+        queue_id=make_queue().id, name="gpu1", token_hash="x", trusted_only=True, created_at=NOW,
+        last_seen_at=NOW,
+    )  # fmt: skip
+    save(machine)
+    client = browser(app, cast.people()[part])
+    path = f"/benchmarks/{cast.competition.id}/manage"
+    assert "runs programs without containers" in client.get(path).text
+    with unit_of_work():
+        db.session.get_one(Machine, machine.id).trusted_only = False
+    text = client.get(path).text
+    assert "runs programs without containers" not in text
+    assert "<p>Containers have no network" in text
