@@ -98,12 +98,12 @@ def _staff(viewer: Viewer, _thing: Thing) -> bool:
 def _owner(viewer: Viewer, thing: Thing) -> bool:
     if not isinstance(thing, Submission | Resource | BundleImport):
         return False
+    if isinstance(thing, Submission) and thing.is_trial:
+        return False  # a trial is the organizers': its task may be one that nobody should know of
     return viewer.user_id is not None and thing.owner_id == viewer.user_id
 
 
 def _organizer(viewer: Viewer, thing: Thing) -> bool:
-    if isinstance(thing, Submission) and thing.is_trial:
-        return False  # a trial is the organizers': its task may be one that nobody should know of
     competition = _competition(thing)
     return (
         competition is not None
