@@ -34,6 +34,10 @@ def _on(phase: str, **more: object) -> dict[str, object]:
     return {"phase_id": f"{phase} phase", **more}
 
 
+def _queue(**more: object) -> dict[str, object]:
+    return {"queue_id": "queue", **more}
+
+
 PAGES = (
     Page("front", "home.index"),
     Page("front-logged-in", "home.index", "petra"),
@@ -72,6 +76,16 @@ PAGES = (
     Page("manage-draft", "competitions.manage", "olga", _of("draft")),
     Page("manage-staff", "competitions.manage", "rita", _of("ward")),
     Page("unpublish", "competitions.unpublish", "olga", _of("demo")),
+    Page("queues", "queues.listing", "olga"),
+    Page("queues-none", "queues.listing", "petra"),
+    Page("queue", "queues.detail", "olga", _queue()),
+    Page("queue-collaborator", "queues.detail", "wanda", _queue()),
+    Page("queue-new", "queues.new", "petra"),
+    Page("queue-edit", "queues.edit", "olga", _queue()),
+    Page("queue-retire", "queues.retire", "olga", _queue()),
+    Page("machine-new", "queues.new_machine", "olga", _queue()),
+    Page("machine-rotate", "queues.rotate", "olga", _queue(machine_id="machine")),
+    Page("machine-revoke", "queues.revoke", "olga", _queue(machine_id="machine")),
     Page("bundle", "bundles.new", "petra"),
     Page("bundle-earlier", "bundles.new", "olga"),
     Page("import", "bundles.detail", "olga", {"import_id": "import"}),
@@ -114,6 +128,7 @@ NOT_PAGES = {
     "home.health": "JSON",
     "home.robots": "text",
     "leaderboards.board_json": "JSON",
+    "queues.machine_list": "a fragment of queues.detail",
     "live.log_text": "a file",
     "live.poll": "pieces of submissions.detail",
     "provenance.document": "JSON",

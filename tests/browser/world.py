@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ from app.competitions.services import InvalidDraft
 from app.platform.clock import now
 from app.platform.db import db, unit_of_work
 from app.policy import Viewer
+from app.queues import machines
+from app.queues import services as queues
+from app.queues.drafts import QueueDraft
+from app.queues.models import Role
 from app.resources import services as resources
 from app.resources.models import FileKind
 from app.settings import Settings
@@ -153,6 +158,7 @@ class World:
         self._ward()
         self._choosing()
         self._drafts()
+        self._queue()
         code = (demo / "sample_code.zip").read_bytes()
         ended = [
             self._kept("finished", "pavel", "demo", code, "sample_code.zip"),
@@ -203,6 +209,25 @@ class World:
         )
         self._imported("choosing", content)
         self._join("pavel", "choosing")
+
+    def _queue(self) -> None:
+        """Olga's queue: shared with Wanda, with a machine that was heard and one that never was."""
+        olga = self._viewer("olga")
+        with unit_of_work():
+            queue = queues.make(olga, QueueDraft("Ward GPUs", max_running_per_person=2), now=now())
+            queues.share(olga, queue, "wanda", Role.COLLABORATOR, now=now())
+            first = machines.add(olga, queue, "ward-gpu-1", now=now())
+            machines.add(olga, queue, "ward-gpu-2", now=now())
+            self.ids |= {"queue": queue.id, "machine": first.machine.id}
+        details = {
+            "worker_version": "0.1.0", "version": "28.3.2", "gpus": ["NVIDIA A100-SXM4-40GB"],
+            "disk_free_bytes": 812 * 10**9, "has_data": True,
+        }  # fmt: skip
+        with unit_of_work():
+            machines.hear_from(
+                first.token, engine="docker", trusted_only=False, details=details,
+                now=now() - timedelta(minutes=3),
+            )  # fmt: skip
 
     def _drafts(self) -> None:
         self._imported("draft", benchmarks.bundle("A draft that nobody sees"), publish=False)
