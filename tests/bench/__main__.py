@@ -7,11 +7,12 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.bench import boards, burst, footprint, machine, report, submissions
+from tests.bench import boards, burst, footprint, live, machine, report, submissions
 from tests.bench.benchmark import IMAGE
 from tests.bench.site import Site
 from tests.stack import RunningStack
@@ -30,11 +31,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--only", choices=("stack", "boards"), help="measure only this; the rest is null"
     )
-    parser.add_argument("what", nargs="?", choices=("burst",), help="measure this, by itself")
+    parser.add_argument(
+        "what", nargs="?", choices=("burst", "live"), help="measure this, by itself"
+    )
     options = parser.parse_args(arguments)
     figures: dict[str, Any] = {"machine": machine.describe()}
-    if options.what == "burst":
-        figures["burst"] = _burst()
+    if options.what:
+        key, measure = {"burst": ("burst", burst.measure), "live": ("live_lag_s", live.measure)}[
+            options.what
+        ]
+        figures[key] = _by_itself(measure)
         print(json.dumps(figures, indent=1))
         return 0
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
@@ -46,7 +52,9 @@ def main(arguments: list[str]) -> int:
 
 def _stack(folder: Path, *, skip: bool) -> dict[str, Any]:
     """Measure one stack: idle, under submissions, and started again."""
-    figures: dict[str, Any] = dict.fromkeys([*_NOT_ON_DOCKER, "idle_pss_mib", "first_page_s"])
+    figures: dict[str, Any] = dict.fromkeys(
+        [*_NOT_ON_DOCKER, "idle_pss_mib", "first_page_s", "live_lag_s"]
+    )
     if skip:
         return figures
     host, image = _engine()
@@ -65,13 +73,16 @@ def _stack(folder: Path, *, skip: bool) -> dict[str, Any]:
                 _say("no submissions: the Docker Engine and its image are not here")
         finally:
             site.close()
+    if host and image:
+        _say("live pages")
+        figures["live_lag_s"] = _by_itself(live.measure)
     _say("starts")
     figures["first_page_s"] = footprint.first_page(state, settings)
     return figures
 
 
-def _burst() -> dict[str, Any]:
-    """Measure a burst on a stack of its own."""
+def _by_itself(measure: Callable[[Site], dict[str, Any]]) -> dict[str, Any]:
+    """Measure one thing on a stack of its own."""
     host, image = _engine()
     settings = _docker(host, image) if host and image else {"PLUMBLINE_WORKER_ENGINE": "process"}
     with (
@@ -80,7 +91,7 @@ def _burst() -> dict[str, Any]:
         closing(Site(stack.environ)) as site,
     ):
         site.wait_for_machine()
-        return burst.measure(site)
+        return measure(site)
 
 
 def _engine() -> tuple[str, str]:

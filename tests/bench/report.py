@@ -25,7 +25,9 @@ _BOARDS = {
 
 def as_text(figures: dict[str, Any]) -> str:
     """Return a readable table of all figures; what could not be measured is n/a."""
-    return "\n".join([*_head(figures), *_spreads(figures), *_boards(figures), *_memory(figures)])
+    return "\n".join(
+        [*_head(figures), *_spreads(figures), *_live(figures), *_boards(figures), *_memory(figures)]
+    )
 
 
 def _head(figures: dict[str, Any]) -> Iterator[str]:
@@ -44,6 +46,15 @@ def _spreads(figures: dict[str, Any]) -> Iterator[str]:
             yield f"{what:44}{numbers}{found['n']:6}"
     for key, what in _NUMBERS.items():
         yield f"{what:44}{'':9}{'n/a' if figures[key] is None else figures[key]:>9}"
+
+
+def _live(figures: dict[str, Any]) -> Iterator[str]:
+    found = figures["live_lag_s"]
+    if found is None:
+        yield "line printed to line seen: n/a"
+        return
+    numbers = ", ".join(f"{name} {found[name]:.3f}" for name in ("min", "median", "p95", "max"))
+    yield f"line printed to line seen on {found['pages']} open pages, s: {numbers} (n {found['n']})"
 
 
 def _boards(figures: dict[str, Any]) -> Iterator[str]:

@@ -87,12 +87,23 @@ class Site:
             db.session.remove()
             db.engine.dispose()
 
-    def open(self, title: str, *, detailed: bool, people: int) -> Place:
-        """Import and publish a benchmark, and let people take part in it."""
+    @property
+    def url(self) -> str:
+        """Where its pages are."""
+        return self._url
+
+    def open(
+        self, title: str, *, detailed: bool, people: int, submission: bytes | None = None
+    ) -> Place:
+        """Import and publish a benchmark, and let people take part in it.
+
+        Args:
+            submission: the zip that each of them submits; a tiny result if not given.
+        """
         with self._app.app_context():
             competition_id = self._import(title, detailed=detailed)
             phase_id = self._only_phase(competition_id)
-            joined = [self._join(competition_id) for _ in range(people)]
+            joined = [self._join(competition_id, submission or result()) for _ in range(people)]
         # Outside: requests inside one context would all be the first person's.
         return Place(phase_id, [self._person(phase_id, *one) for one in joined])
 
@@ -113,7 +124,7 @@ class Site:
         (phase,) = competitions.get(competition_id, olga).phases
         return phase.id
 
-    def _join(self, competition_id: int) -> tuple[FlaskClient, str]:
+    def _join(self, competition_id: int, content: bytes) -> tuple[FlaskClient, str]:
         """Let somebody take part; return a browser that is logged in, and the key of an upload."""
         user = make_user()
         viewer = competitions.viewer(user)
@@ -122,7 +133,7 @@ class Site:
             memberships.register(viewer, competition, accepted_terms=True, now=now())
         with unit_of_work():
             file = resources.receive(
-                viewer, FileKind.SUBMISSION, "result.zip", io.BytesIO(result()), now=now()
+                viewer, FileKind.SUBMISSION, "result.zip", io.BytesIO(content), now=now()
             )
             key = file.key
         return browser(self._app, user), key
@@ -210,6 +221,28 @@ class Site:
             if state in ("finished", "failed", "cancelled"):
                 return
             time.sleep(_LOOK_S)
+
+    def cancel(self, place: Place, submission_id: int) -> None:
+        """Cancel a submission of the first participant, and wait until nothing of it runs."""
+        person = place.people[0]
+        self._pool.request(
+            "POST", f"{self._url}/submissions/{submission_id}/cancel", redirect=False,
+            headers={"Cookie": person.cookie, "Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode({"csrf_token": person.form_token}),
+        )  # fmt: skip
+        self.wait_until_over(submission_id)
+
+    def wait_until_running(self, submission_id: int) -> None:
+        """Wait until a machine works on it."""
+        end = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < end:
+            (state,) = self._rows.execute(
+                "SELECT state FROM submissions WHERE id = ?", [submission_id]
+            ).fetchone()
+            if state == "running":
+                return
+            time.sleep(_LOOK_S)
+        raise RuntimeError("the submission never ran")
 
     def wait_for_machine(self) -> None:
         """Wait until a worker has said that it is there."""

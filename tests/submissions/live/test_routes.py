@@ -249,7 +249,7 @@ def test_waiting_page_learns_of_its_place_now_and_then(
     assert ask(client, path).status_code == 204
     clock.advance(3)
     answer = ask(client, path)
-    assert "No machine is online." in answer.text
+    assert "starts when one comes back" in answer.text
     assert ask(client, answer.headers["Live-Next"]).status_code == 204
 
 
