@@ -51,8 +51,11 @@ def _phase(competition_id: int, *, board: str = "shown", hide_output: bool = Fal
     return Phase(competition=competition, leaderboard=shown, hide_output=hide_output)
 
 
-def _submission(competition_id: int, *, hide_output: bool = False) -> Submission:
-    return Submission(owner_id=PAVEL, phase=_phase(competition_id, hide_output=hide_output))
+def _submission(
+    competition_id: int, *, hide_output: bool = False, is_trial: bool = False
+) -> Submission:
+    phase = _phase(competition_id, hide_output=hide_output)
+    return Submission(owner_id=PAVEL, phase=phase, is_trial=is_trial)
 
 
 SHARED = {PAVEL: Role.COLLABORATOR, 24: Role.ORGANIZER}
@@ -74,6 +77,7 @@ THINGS: dict[str, Thing] = {
     "submission": _submission(PUBLISHED),
     "submission to a hidden benchmark": _submission(HIDDEN),
     "submission whose outputs are hidden": _submission(PUBLISHED, hide_output=True),
+    "trial of a submission": _submission(PUBLISHED, is_trial=True),
     "file": StoredFile(owner_id=OLGA, is_public=False),
     "public file": StoredFile(owner_id=OLGA, is_public=True),
     "task": Task(owner_id=OLGA, is_public=False),
@@ -101,7 +105,11 @@ MATRIX: dict[Act, dict[str, str]] = {
     Act.COMPETITION_PUBLISH: {"published benchmark": "OR", "hidden benchmark": "OR"},
     Act.COMPETITION_REGISTER: {"published benchmark": PEOPLE, "hidden benchmark": "MO"},
     Act.COMPETITION_VIEW: {"published benchmark": ALL, "hidden benchmark": "LMPQOR"},
-    Act.ENTRY_CHANGE: {"submission": "POR", "submission to a hidden benchmark": "POR"},
+    Act.ENTRY_CHANGE: {
+        "submission": "POR",
+        "submission to a hidden benchmark": "POR",
+        "trial of a submission": "OR",
+    },
     Act.FILE_CHANGE: {"file": "O", "public file": "O"},
     Act.FILE_UPLOAD: {"nothing": PEOPLE},
     Act.FILE_USE: {"file": "O", "public file": ALL},
@@ -136,14 +144,27 @@ MATRIX: dict[Act, dict[str, str]] = {
     },
     Act.SOLUTION_USE: {"solution": "O"},
     Act.STYLEGUIDE_VIEW: {"nothing": "R"},
-    Act.SUBMISSION_CANCEL: {"submission": "POR", "submission to a hidden benchmark": "POR"},
+    Act.SUBMISSION_CANCEL: {
+        "submission": "POR",
+        "submission to a hidden benchmark": "POR",
+        "trial of a submission": "OR",
+    },
     Act.SUBMISSION_CREATE: {"phase": "PQ", "phase of a hidden benchmark": ""},
-    Act.SUBMISSION_RUN: {"submission": "OR", "submission to a hidden benchmark": "OR"},
-    Act.SUBMISSION_VIEW: {"submission": "POR", "submission to a hidden benchmark": "POR"},
+    Act.SUBMISSION_RUN: {
+        "submission": "OR",
+        "submission to a hidden benchmark": "OR",
+        "trial of a submission": "OR",
+    },
+    Act.SUBMISSION_VIEW: {
+        "submission": "POR",
+        "submission to a hidden benchmark": "POR",
+        "trial of a submission": "OR",
+    },
     Act.SUBMISSION_VIEW_OUTPUTS: {
         "submission": "POR",
         "submission to a hidden benchmark": "POR",
         "submission whose outputs are hidden": "OR",
+        "trial of a submission": "OR",
     },
     Act.TASK_USE: {"task": "O", "public task": ALL},
 }

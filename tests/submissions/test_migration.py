@@ -118,7 +118,7 @@ def test_what_does_not_stand_on_the_board_stays(first: Phase, final: Phase, pave
 def test_nothing_moves_before_its_time_without_the_switch_or_without_a_task(
     first: Phase, competition: Competition, pavel: User, change: dict[str, object]
 ) -> None:
-    final = final_of(competition, **change)
+    final = final_of(competition, **change)  # type: ignore[arg-type]
     on_board(first, pavel)
     assert round_at(START) == []
     assert not moved_to(final)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from flask import current_app
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
@@ -32,17 +33,8 @@ def queued(phase: Phase, owner: User, minute: int = 0, **more: object) -> Submis
 def outlook(submission: Submission) -> waiting.Outlook | None:
     """Ask as if nothing had been asked lately."""
     db.session.rollback()
-    loaded = queries.get(submission.id, viewer_of("olga"))
-    outlook.now += timedelta(seconds=3)  # type: ignore[attr-defined]
-    return waiting.outlook(loaded, now=outlook.now)  # type: ignore[attr-defined,no-any-return]
-
-
-outlook.now = NOW  # type: ignore[attr-defined]
-
-
-@pytest.fixture(autouse=True)
-def _from_now_on() -> None:
-    outlook.now = NOW  # type: ignore[attr-defined]
+    current_app.extensions.pop("plumbline.memo", None)
+    return waiting.outlook(queries.get(submission.id, viewer_of("olga")), now=NOW)
 
 
 def history(phase: Phase, owner: User, count: int, minutes: int) -> None:
