@@ -82,12 +82,17 @@ class Kind(StrEnum):
     STARTED = "started"  # the claim; answered with a Claim
     STEP = "step"  # a step began
     LOG = "log"  # a piece of a log stream
+    SAMPLE = "sample"  # what a container uses at a moment
     NOTE = "note"  # something worth knowing that is not a failure
     OUTPUT = "output"  # an output was stored
     FINISHED = "finished"  # scores; everything else is stored already
     FAILED = "failed"  # a reason, and whose it is to fix
     HANDED_BACK = "handed_back"  # the worker stops before it is done; run it elsewhere
     CANCELLED = "cancelled"  # the app said stop, and everything of the attempt has stopped
+
+
+USAGE = frozenset({"cpu", "memory", "peak_memory", "gpu", "gpu_memory"})
+"""What a sample may measure: processors in use, bytes, and percent of the GPUs' time."""
 
 
 class Blame(StrEnum):
@@ -184,6 +189,7 @@ class RunEvent:
 
     Which fields matter depends on ``kind``: ``text`` for STARTED (a random word that tells this claim
     from one by another worker); ``step`` for STEP; ``stream`` and ``text`` for LOG;
+    ``stream`` (of the container's output), ``seconds`` and ``usage`` for SAMPLE;
     ``text`` for NOTE (with a ``step``, the note says what failed in it), FAILED (the reason a participant reads) and HANDED_BACK; ``blame`` for
     FAILED; ``output``, ``size_bytes`` and ``sha256`` for OUTPUT; ``scores`` (key to finite float)
     and ``rejected`` for FINISHED; ``image_digest`` and ``engine`` with a STEP that needs an image.
@@ -201,13 +207,17 @@ class RunEvent:
     engine: str = ""
     image_digest: str = ""
     seconds: float = 0.0
-    """For STEP: how long the step before took; for FINISHED and FAILED: the whole attempt."""
+    """For STEP: how long the step before took; for SAMPLE: since the attempt began; for FINISHED and
+    FAILED: the whole attempt."""
     container_s: float = 0.0
     """For FINISHED and FAILED: how long containers ran, from the engine's own clock."""
     scores: dict[str, float] = field(default_factory=dict)
     rejected: dict[str, str] = field(default_factory=dict)
     """For FINISHED: keys of the scores file whose value is no finite number, and why. It matters
     only where such a key is a column's."""
+
+    usage: dict[str, float] = field(default_factory=dict)
+    """For SAMPLE: finite numbers by :data:`USAGE`."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that is posted, without fields left at their default."""
@@ -222,7 +232,7 @@ class RunEvent:
         _one_of(Kind, event.kind, "kind")
         if event.kind == Kind.STEP or (event.kind == Kind.NOTE and event.step):
             _one_of(Step, event.step, "step")
-        if event.kind == Kind.LOG:
+        if event.kind in (Kind.LOG, Kind.SAMPLE):
             _one_of(Stream, event.stream, "stream")
         if event.kind == Kind.OUTPUT:
             _one_of(Output, event.output, "output")
@@ -230,6 +240,8 @@ class RunEvent:
             _one_of(Blame, event.blame, "blame")
         if event.kind == Kind.FINISHED:
             _check_scores(event)
+        if event.kind == Kind.SAMPLE:
+            _check_usage(event)
         return event
 
 
@@ -264,6 +276,14 @@ def _check_scores(event: RunEvent) -> None:
     for key, reason in event.rejected.items():
         if not isinstance(reason, str):
             raise ContractError(f"event: the reason against {key!r} must be text")
+
+
+def _check_usage(event: RunEvent) -> None:
+    for key, value in event.usage.items():
+        if key not in USAGE:
+            raise ContractError(f"event: usage must be of {', '.join(sorted(USAGE))}, not {key!r}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
+            raise ContractError(f"event: the usage {key!r} must be a finite number")
 
 
 def _finite(value: float) -> bool:

@@ -18,7 +18,7 @@ from app.platform.db import db
 from app.queues import facts
 from app.queues.models import Machine
 from app.resources.models import TaskRevision
-from app.submissions import outcome, runs
+from app.submissions import charts, outcome, runs
 from app.submissions.models import (
     Attempt,
     LogChunk,
@@ -105,6 +105,9 @@ def _apply(run: Run, attempt: Attempt, event: RunEvent, now: datetime) -> Claim 
         _step(run, event)
     elif event.kind == Kind.LOG:
         _log(run, attempt, event)
+        charts.note_text(run, attempt, event)
+    elif event.kind == Kind.SAMPLE:
+        charts.note_usage(run, attempt, event)
     elif event.kind == Kind.NOTE:
         run.notes = [*run.notes, event.text[:1000]][:MAX_NOTES]
         if event.step and event.step not in run.failed_steps:

@@ -260,6 +260,23 @@ class LogChunk(Base):
     text: Mapped[str] = mapped_column(Text)
 
 
+class RunChart(Base):
+    """What the page of a run draws: points that its programs print, and what its containers use."""
+
+    __tablename__ = "run_charts"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    attempt: Mapped[int]
+    """Number of the attempt that drew it; the next one begins anew."""
+    plots: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """By stream, then by the name of the series: a thinned series (see ``series.py``)."""
+    usage: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """By measure (``worker.contract.USAGE``), then by stream: a thinned series."""
+    peak_memory_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    version: Mapped[int] = mapped_column(default=0)
+    """Raised with each change, so that a page knows without reading it."""
+
+
 class SubmissionCount(Base):
     """How many tries an entrant has used: one row a day, and one for all days.
 

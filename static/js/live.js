@@ -30,6 +30,19 @@ function heard(xhr) {
   }
 }
 
+// A graph that is replaced keeps its table open.
+const openTables = new Set();
+document.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (target.isConnected && target.closest(".charts")) openTables[target.open ? "add" : "delete"](target.id);
+  },
+  true,
+);
+document.addEventListener("htmx:afterSettle", () => {
+  for (const id of openTables) document.getElementById(id)?.setAttribute("open", "");
+});
+
 if (next) {
   node.addEventListener("htmx:afterRequest", (event) => heard(event.detail.xhr));
   document.addEventListener("visibilitychange", () => {

@@ -34,7 +34,7 @@ def test_golden_message_survives_the_round_trip(name: str, kind: Any) -> None:
     assert kind.from_json(golden(name)).to_json() == golden(name)
 
 
-@pytest.mark.parametrize("name", ["events", "events_ends"])
+@pytest.mark.parametrize("name", ["events", "events_ends", "events_samples"])
 def test_golden_events_survive_the_round_trip(name: str) -> None:
     for event in golden(name):
         assert RunEvent.from_json(event).to_json() == event

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Text, bindparam, cast, func, select
 
 from app.platform.db import db
-from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
+from app.submissions.models import Attempt, LogChunk, Run, RunChart, RunOutput, State, Submission
 
 _outputs = (
     select(func.count())
@@ -21,10 +21,11 @@ _outputs = (
 _GLANCE = (
     select(
         Submission.state, Submission.reason, Submission.on_board, Run.id, Run.state, Run.step,
-        Run.attempt, Run.reason, func.length(cast(Run.notes, Text)), _outputs, Attempt.last_seq,
+        Run.attempt, Run.reason, func.length(cast(Run.notes, Text)), _outputs, Attempt.last_seq, RunChart.version,
     )
     .join(Run, Run.submission_id == Submission.id)
     .outerjoin(Attempt, (Attempt.run_id == Run.id) & (Attempt.number == Run.attempt))
+    .outerjoin(RunChart, (RunChart.run_id == Run.id) & (RunChart.attempt == Run.attempt))
     .where(Submission.id == bindparam("submission_id"))
     .order_by(Run.order, Run.id)
 )  # fmt: skip
@@ -47,6 +48,8 @@ class Said:
 
     attempt: int
     last_seq: int
+    chart: int = 0
+    """Version of what it draws; 0 for nothing yet."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def glance(submission_id: int) -> Glance | None:
         is_terminal=State(state).is_terminal,
         waits=state in (State.QUEUED, State.SENT),
         status=hashlib.sha256(seen.encode()).hexdigest()[:12],
-        runs={row[3]: Said(row[6], row[10] or 0) for row in rows},
+        runs={row[3]: Said(row[6], row[10] or 0, row[11] or 0) for row in rows},
     )
 
 

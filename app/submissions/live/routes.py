@@ -21,7 +21,8 @@ from app.platform.limiting import limiter
 from app.platform.web import LARGEST, POLL_OVER, is_fragment, redirect_to
 from app.policy import Viewer
 from app.submissions import queries
-from app.submissions.live import news, pace, ticket, transcript
+from app.submissions.live import news, pace, panel, ticket, transcript
+from app.submissions.live.drawing import Drawing
 from app.submissions.live.news import Glance, Said
 from app.submissions.live.page import LogView, chosen
 from app.submissions.live.shared import Shared
@@ -38,6 +39,7 @@ _LOOKS_PER_S = 20
 _MANY_PAGES = 50
 """From here on pages of the same submission are told the same, up to a few tenths late."""
 _glances = Shared[Glance | None](0.15, 1000)
+_charts = Shared[str](2.0, 200)
 _lines = Shared[tuple[Markup, Place]](2.0, 200)
 
 
@@ -53,6 +55,7 @@ class Position:
     """Of the whole state, while the submission waits for a machine."""
     looked: int = 0
     """When that was last compared, in seconds since 1970."""
+    chart: int = 0
 
 
 def voice_names() -> dict[Voice, str]:
@@ -87,7 +90,7 @@ def first_address(shown: queries.StatusRow, seen: Glance | None, log: LogView | 
     said = log.said if log else seen.runs[run_id]
     place = log.place.pack() if log else ""
     position = Position(
-        seen.status, said.attempt, said.last_seq, place, shown.version, _seconds(now())
+        seen.status, said.attempt, said.last_seq, place, shown.version, _seconds(now()), said.chart
     )
     issued = _issue(shown.submission.id, run_id, log.streams if log else frozenset())
     return _address(issued, position, log.name if log else "")
@@ -161,8 +164,14 @@ def _answer(issued: Ticket, seen: Glance, before: Position, moment: datetime) ->
         if shown.version != version or seen.status != before.status:
             pieces.append(render_template("submissions/_status.html", shown=shown, oob=True))
         version, looked = shown.version, _seconds(moment)
-    after = Position(seen.status, said.attempt, said.last_seq, place.pack(), version, looked)
-    response = make_response("".join(pieces), 200 if pieces else 204)
+    chart = _new_chart(issued, said, before)
+    after = Position(
+        seen.status, said.attempt, said.last_seq, place.pack(), version, looked, said.chart
+    )
+    response = make_response(chart + "".join(pieces), 200 if chart or pieces else 204)
+    if chart:
+        response.headers["HX-Reswap"] = "outerHTML"
+        response.headers["HX-Retarget"] = f"#charts-{issued.run_id}"
     if seen.is_terminal:
         response.status_code = POLL_OVER
     else:
@@ -194,6 +203,39 @@ def _new_lines(issued: Ticket, said: Said, before: Position) -> tuple[Markup, Pl
         issued.run_id, said, issued.streams, after, before.place, is_whole, get_locale(),
     )  # fmt: skip
     return _lines.get(question, at, rendered)
+
+
+def _new_chart(issued: Ticket, said: Said, before: Position) -> str:
+    if (said.attempt, said.chart) == (before.attempt, before.chart) or not issued.streams:
+        return ""
+
+    def rendered() -> str:
+        drawings = panel.drawings(issued.run_id, said.attempt, issued.streams, _words())
+        template = current_app.jinja_env.get_template("submissions/_charts.html")
+        return template.render(run_id=issued.run_id, drawings=drawings)
+
+    at = time.monotonic()
+    if _pace.pages(at) < _MANY_PAGES:
+        return rendered()
+    question = (issued.run_id, said.attempt, said.chart, issued.streams, get_locale())
+    return _charts.get(question, at, rendered)
+
+
+def drawings(log: LogView | None) -> list[Drawing]:
+    """Return the graphs under the log of a page."""
+    if log is None:
+        return []
+    return panel.drawings(log.run.id, log.said.attempt, log.streams, _words())
+
+
+def _words() -> panel.Words:
+    measures = {
+        "memory": (_("Memory"), "MiB"),
+        "cpu": (_("Processors in use"), ""),
+        "gpu": (_("GPU in use"), "%"),
+        "gpu_memory": (_("GPU memory"), "MiB"),
+    }
+    return panel.Words(voice_names(), _("plotted by the program"), measures)
 
 
 def _is_due(looked: int, moment: datetime) -> bool:
@@ -229,6 +271,7 @@ def _position() -> Position:
     return Position(
         given.get("status", ""), given.get("attempt", 0, type=int), given.get("seq", 0, type=int),
         given.get("place", ""), given.get("version", ""), given.get("looked", 0, type=int),
+        given.get("chart", 0, type=int),
     )  # fmt: skip
 
 
@@ -238,7 +281,7 @@ def _address(issued: Ticket, position: Position, stream: str) -> str:
         submission_id=issued.submission_id, run=issued.run_id, stream=stream or None,
         ticket=ticket.issue(issued, _secret()), status=position.status, attempt=position.attempt,
         seq=position.seq, place=position.place or None, version=position.version,
-        looked=position.looked,
+        looked=position.looked, chart=position.chart,
     )  # fmt: skip
 
 

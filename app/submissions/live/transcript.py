@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from markupsafe import Markup
 
-from app.submissions.live import ansi
+from app.submissions.live import ansi, series
 from worker.contract import Stream
 
 _STREAMS = tuple(Stream)
@@ -157,7 +157,8 @@ def spoken(line: str) -> dict[str, object] | None:
     if not isinstance(found, dict):
         return None
     is_message = found.get("type") == "message" and isinstance(found.get("message"), str)
-    return found if is_message or (found.get("type") == "plot" and "value" in found) else None
+    is_plot = found.get("type") == "plot" and series.point(found.get("value")) is not None
+    return found if is_message or is_plot else None
 
 
 def shown(names: Collection[str]) -> list[Voice]:

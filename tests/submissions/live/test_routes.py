@@ -15,7 +15,8 @@ from app.competitions.models import Competition, Participant, Phase
 from app.platform import tokens
 from app.platform.db import db, unit_of_work
 from app.queues.models import Machine
-from app.submissions.models import Attempt, LogChunk, Run, State, Submission
+from app.submissions.live import series
+from app.submissions.models import Attempt, LogChunk, Run, RunChart, State, Submission
 from tests import factories
 from tests.actors import log_in
 from tests.factories import NOW
@@ -316,3 +317,36 @@ def test_very_long_log_shows_its_end_and_says_so(
     assert "line 4" in page
     assert "line 3" not in page
     assert "its beginning is left out here" in page
+
+
+def draw(run: Run, version: int, **plots: list[list[float]]) -> None:
+    with unit_of_work():
+        db.session.merge(
+            RunChart(
+                run_id=run.id, attempt=run.attempt, version=version, usage={}, peak_memory_bytes=0,
+                plots={name: {"": series.extended(None, [(x, y) for x, y in points])}
+                       for name, points in plots.items()},
+            )
+        )  # fmt: skip
+
+
+def test_graph_comes_when_there_are_new_points(client: FlaskClient, submission: Submission) -> None:
+    run = runs_of(submission)[0]
+    path = address(client, submission)
+    draw(run, 1, prediction_stdout=[[1, 0.5], [2, 0.25]])
+    answer = ask(client, path)
+    assert answer.headers["HX-Retarget"] == f"#charts-{run.id}"
+    assert answer.headers["HX-Reswap"] == "outerHTML"
+    assert "<svg" in answer.text
+    assert "0.25" in answer.text  # in the table behind it
+    assert ask(client, answer.headers["Live-Next"]).status_code == 204
+    assert "chart__line" in client.get(f"/submissions/{submission.id}").text
+
+
+def test_graph_of_scoring_is_for_who_may_read_its_log(
+    client: FlaskClient, submission: Submission
+) -> None:
+    draw(runs_of(submission)[0], 1, scoring_stdout=[[1, 0.5]])
+    assert "<figure" not in client.get(f"/submissions/{submission.id}").text
+    log_in(client, db.session.scalars(select(User).where(User.username == "olga")).one())
+    assert "<figure" in client.get(f"/submissions/{submission.id}").text

@@ -1,0 +1,65 @@
+"""The graphs under a log: what programs plot, and what their containers use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.platform.db import db
+from app.submissions.live import drawing, series
+from app.submissions.live.drawing import Drawing, Points
+from app.submissions.live.transcript import Voice, voice_of
+from app.submissions.models import RunChart
+
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Words:
+    """What pages call the graphs, in the reader's language."""
+
+    voices: Mapping[Voice, str]
+    plot: str
+    measures: Mapping[str, tuple[str, str]]
+    """Title and unit of each measure that is drawn."""
+
+
+def drawings(run_id: int, attempt: int, streams: frozenset[str], words: Words) -> list[Drawing]:
+    """Return what an attempt draws, as far as the reader may read the streams it came from."""
+    chart = db.session.get(RunChart, run_id)
+    if chart is None or chart.attempt != attempt:
+        return []
+    found = [
+        drawing.draw(title, unit, lines, from_zero=from_zero)
+        for title, unit, lines, from_zero in _wanted(chart, streams, words)
+    ]
+    return [one for one in found if one is not None]
+
+
+def _wanted(
+    chart: RunChart, streams: frozenset[str], words: Words
+) -> list[tuple[str, str, dict[str, Points], bool]]:
+    plots: list[tuple[str, str, dict[str, Points], bool]] = []
+    for stream, by_name in sorted(chart.plots.items()):
+        if stream in streams:
+            title = f"{words.voices[voice_of(stream)]}: {words.plot}"
+            lines: dict[str, Points] = {}
+            for name, one in by_name.items():
+                lines[name] = series.points_of(one)
+            plots.append((title, "", lines, False))
+    for measure, (title, unit) in words.measures.items():
+        used = _usage(chart.usage.get(measure, {}), measure, streams, words)
+        plots.append((title, unit, used, True))
+    return plots
+
+
+def _usage(
+    found: Mapping[str, Any], measure: str, streams: frozenset[str], words: Words
+) -> dict[str, Points]:
+    scale = _MIB if measure in ("memory", "gpu_memory") else 1
+    return {
+        words.voices[voice_of(stream)]: [(x, y / scale) for x, y in series.points_of(one)]
+        for stream, one in sorted(found.items())
+        if stream in streams
+    }
