@@ -165,5 +165,8 @@ def test_waiting_runs_are_found_by_an_index(
     else:
         plan = db.session.execute(text(f"EXPLAIN QUERY PLAN {compiled}"))
     lines = [" ".join(str(part) for part in row) for row in plan]
-    assert any("ix_runs_state_queue" in line for line in lines)
     assert not any("SCAN runs" in line or "Seq Scan on runs" in line for line in lines)
+    if (
+        not is_postgresql()
+    ):  # which of its indexes PostgreSQL takes depends on what lies in the table
+        assert any("ix_runs_state_queue" in line for line in lines)
