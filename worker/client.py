@@ -190,6 +190,11 @@ class Reporter:
                 self._gather_words()
                 self._changed.notify()
 
+    def sample(self, stream: Stream, usage: Mapping[str, float]) -> None:
+        """Say what the container behind a stream uses at this moment."""
+        seconds = round(time.monotonic() - self._began, 2)
+        self._add(Kind.SAMPLE, stream=stream, usage=dict(usage), seconds=seconds)
+
     def note(self, text: str, failed: Step | None = None) -> None:
         """Say something worth knowing that does not end the run.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ MAX_ENTRIES = 100_000
 MAX_NAME_BYTES = 255
 MAX_HTML_BYTES = 10 * 1024 * 1024
 TAIL_CHARS = 2000
+_HELD_CHARS = 4096
+_UNFINISHED = re.compile(r"\x1b(?:\[[0-9;:?]{0,64})?$")
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -172,12 +175,13 @@ class LogTap:
         self._kept_bytes = 0
         self._dropped = 0
         self._last = ""
+        self._held = ""
 
     @property
     def tail(self) -> str:
         """The last text of the stream, for the reason of a failure."""
         kept = b"".join(self._kept).decode("utf-8", "replace")
-        return (self._last + kept)[-TAIL_CHARS:]
+        return (self._last + self._held + kept)[-TAIL_CHARS:]
 
     @property
     def dropped(self) -> int:
@@ -189,13 +193,13 @@ class LogTap:
         if self._head_left > 0:
             head, data = data[: self._head_left], data[self._head_left :]
             self._head_left -= len(head)
-            self._pass_on(self._decoder.decode(head))
+            self._hold_unfinished(self._decoder.decode(head))
         if data:
             self._keep(data)
 
     def close(self) -> None:
         """Emit what was kept, saying first how much was left out."""
-        self._pass_on(self._decoder.decode(b"", final=True))
+        self._release()
         kept = b"".join(self._kept)
         self._dropped += max(0, len(kept) - self._tail_room)
         if self._dropped:
@@ -211,9 +215,27 @@ class LogTap:
             self._last = (self._last + text)[-TAIL_CHARS:]
             self._emit(text)
 
+    def _hold_unfinished(self, text: str) -> None:
+        """Pass text on, but for the beginning of what is only understood as a whole.
+
+        That is a line that begins like JSON, and half of a terminal's code for a colour.
+        """
+        text = self._held + text
+        line = text.rfind("\n") + 1
+        unfinished = _UNFINISHED.search(text, line)
+        cut = unfinished.start() if unfinished else len(text)
+        if text.startswith("{", line) and len(text) - line < _HELD_CHARS:
+            cut = line
+        self._held = text[cut:]
+        self._pass_on(text[:cut])
+
+    def _release(self) -> None:
+        held, self._held = self._held, ""
+        self._pass_on(held + self._decoder.decode(b"", final=True))
+
     def _keep(self, data: bytes) -> None:
         if not self._kept:
-            self._pass_on(self._decoder.decode(b"", final=True))
+            self._release()
         self._kept.append(data)
         self._kept_bytes += len(data)
         while self._kept_bytes - len(self._kept[0]) >= self._tail_room:

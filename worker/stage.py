@@ -16,6 +16,7 @@ from worker.errors import RunFailed
 from worker.limits import LogTap
 from worker.logs import event
 from worker.run import Run
+from worker.usage import Sampler
 from worker.watch import Watch
 
 log = logging.getLogger("worker.stage")
@@ -84,11 +85,16 @@ def run_parts(run: Run, parts: Sequence[Part], *, until: Role | None = None) -> 
     watchdog = threading.Timer(run.spec.timeout_s + _WATCHDOG_S, run.sign.kill_all)
     watchdog.daemon = True
     watchdog.start()
+    sampler = None
     try:
         for part in parts:
             started.append((part, _start(run, part)))
+        sampler = _sampler(run, started)
+        sampler.start()
         _wait(run, started, watch, until)
     finally:
+        if sampler is not None:
+            sampler.stop()
         _finish(run, started)
         watchdog.cancel()
     run.check()
@@ -127,6 +133,11 @@ def _start(run: Run, part: Part) -> Running:
 
 def _tap(run: Run, stream: Stream) -> LogTap:
     return LogTap(lambda text: run.report.log(stream, text), run.spec.log_kib * 1024)
+
+
+def _sampler(run: Run, started: Sequence[tuple[Part, Running]]) -> Sampler:
+    watched = [(_STREAMS[part.role][0], running) for part, running in started]
+    return Sampler(watched, run.report.sample, gpus=bool(run.settings.gpus))
 
 
 def _wait(

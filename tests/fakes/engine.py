@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from worker.command import Role
-from worker.engines import Ended, OnOutput, Plan, Running
+from worker.engines import Ended, OnOutput, Plan, Running, Usage
 
 
 class Desk:
@@ -20,6 +20,8 @@ class Desk:
     def __init__(self, plan: Plan, on_output: OnOutput) -> None:
         self.plan = plan
         self.killed = threading.Event()
+        self.usage: Usage | None = None
+        """What it uses, as the engine would tell."""
         self._on_output = on_output
 
     def folder(self, target: str) -> Path:
@@ -115,6 +117,9 @@ class _FakeRunning:
 
     def ended(self) -> Ended | None:
         return self._ended
+
+    def usage(self) -> Usage | None:
+        return self._desk.usage
 
     def kill(self) -> None:
         self._desk.killed.set()

@@ -117,6 +117,19 @@ open(os.path.join(sys.argv[2], "answer.txt"), "w").write(str(eval(question)))
 
 
 @everywhere
+def test_what_a_program_uses_is_told_while_it_runs(
+    site: Site, attempt: Attempt, engine: Engine
+) -> None:
+    site.inputs["submission"] = program("import time\ntime.sleep(900)")
+    site.cancel_at = Kind.SAMPLE  # nothing else ends it
+    attempt(engine)
+    sample = next(event for event in site.events if event.kind == Kind.SAMPLE)
+    assert sample.usage["memory"] > 100_000
+    assert sample.stream == "prediction_stdout"
+    assert site.last().kind == Kind.CANCELLED
+
+
+@everywhere
 def test_result_submission_is_scored(site: Site, attempt: Attempt, engine: Engine) -> None:
     attempt(engine)
     assert site.last().scores == {"accuracy": 1.0}, site.last().text

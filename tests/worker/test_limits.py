@@ -63,6 +63,26 @@ def test_nothing_is_lost_unsaid(pieces: list[bytes], budget: int) -> None:
         assert text == whole
 
 
+def test_what_is_only_understood_whole_is_passed_on_whole() -> None:
+    passed: list[str] = []
+    tap = LogTap(passed.append, 100_000)
+    for piece in (b'10%\n{"type": "pl', b'ot"}', b"\nred: \x1b[3", b"1mno"):
+        tap.feed(piece)
+    assert passed == ["10%\n", '{"type": "plot"}\nred: ', "\x1b[31mno"]
+    assert tap.tail.endswith("no")
+    tap.feed(b"\n{unfinished")
+    assert tap.tail.endswith("{unfinished")
+    tap.close()
+    assert "".join(passed).endswith("no\n{unfinished")
+
+
+def test_line_without_end_is_not_held_for_ever() -> None:
+    passed: list[str] = []
+    tap = LogTap(passed.append, 100_000)
+    tap.feed(b"{" + b"x" * 5000)
+    assert len("".join(passed)) == 5001
+
+
 def test_tail_is_what_was_said_last_even_before_the_end() -> None:
     tap = LogTap(lambda _: None, 10)
     tap.feed(b"x" * 5000 + b"KeyError: 'age'")

@@ -72,11 +72,24 @@ class Ended:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What a container uses: processor seconds since its start, and memory now and at most."""
+
+    cpu_s: float
+    memory_bytes: int
+    peak_memory_bytes: int = 0
+    """0 where the engine does not know it."""
+
+
 class Running(Protocol):
     """A started container."""
 
     def ended(self) -> Ended | None:
         """Return how it ended, or None while it runs or its output is not read to the end."""
+
+    def usage(self) -> Usage | None:
+        """Return what it uses at this moment; None when that is not to be had."""
 
     def kill(self) -> None:
         """End it now, with everything in it; no error when it is over already."""

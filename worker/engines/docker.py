@@ -26,6 +26,7 @@ from worker.engines import (
     Owner,
     Plan,
     Running,
+    Usage,
     give_to,
     open_to_all,
     run_uid,
@@ -304,6 +305,14 @@ class _DockerRunning:
         """See :class:`worker.engines.Running`."""
         return self._ended
 
+    def usage(self) -> Usage | None:
+        """See :class:`worker.engines.Running`."""
+        try:
+            found = self._client.stats(self._id, stream=False, one_shot=True)
+        except (DockerException, requests.RequestException):
+            return None
+        return _usage(found)
+
     def kill(self) -> None:
         """See :class:`worker.engines.Running`."""
         try:
@@ -322,6 +331,19 @@ def _how(state: Mapping[str, Any]) -> Ended:
     problem = str(state.get("Error") or "")
     code = int(state["ExitCode"])
     return Ended(code, max(seconds, 0.0), bool(state.get("OOMKilled")), problem)
+
+
+def _usage(stats: Mapping[str, Any]) -> Usage | None:
+    """Read the engine's figures, whichever control groups they come from."""
+    memory = stats.get("memory_stats") or {}
+    if "usage" not in memory:
+        return None
+    details = memory.get("stats") or {}
+    # Files that were read and could be forgotten are no need of the program.
+    cached = details.get("total_inactive_file", details.get("inactive_file", 0))
+    cpu = ((stats.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage", 0)
+    used = max(0, int(memory["usage"]) - int(cached))
+    return Usage(cpu / 1e9, used, int(memory.get("max_usage") or 0))
 
 
 def _instant(text: str) -> datetime:

@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from worker.engines import SHIM_FOLDER, Ended, OnOutput, Plan, Running, give_to, run_uid
+from worker.engines import SHIM_FOLDER, Ended, OnOutput, Plan, Running, Usage, give_to, run_uid
+from worker.engines.family import family_usage
 
 _READ_BYTES = 64 * 1024
 _LEFTOVER_S = 2.0
@@ -284,6 +285,11 @@ class _ProcessRunning:
     def ended(self) -> Ended | None:
         """See :class:`worker.engines.Running`."""
         return self._ended
+
+    def usage(self) -> Usage | None:
+        """See :class:`worker.engines.Running`."""
+        child = self._child
+        return family_usage(child.pid) if child is not None and self._ended is None else None
 
     def kill(self) -> None:
         """See :class:`worker.engines.Running`."""

@@ -25,16 +25,24 @@ class Words:
     """Title and unit of each measure that is drawn."""
 
 
-def drawings(run_id: int, attempt: int, streams: frozenset[str], words: Words) -> list[Drawing]:
+@dataclass(frozen=True)
+class Panel:
+    """The graphs of an attempt, and the most memory that one of its containers used at once."""
+
+    drawings: list[Drawing]
+    peak_memory_bytes: int = 0
+
+
+def of(run_id: int, attempt: int, streams: frozenset[str], words: Words) -> Panel:
     """Return what an attempt draws, as far as the reader may read the streams it came from."""
     chart = db.session.get(RunChart, run_id)
     if chart is None or chart.attempt != attempt:
-        return []
+        return Panel([])
     found = [
         drawing.draw(title, unit, lines, from_zero=from_zero)
         for title, unit, lines, from_zero in _wanted(chart, streams, words)
     ]
-    return [one for one in found if one is not None]
+    return Panel([one for one in found if one is not None], chart.peak_memory_bytes)
 
 
 def _wanted(

@@ -22,9 +22,9 @@ from app.platform.web import LARGEST, POLL_OVER, is_fragment, redirect_to
 from app.policy import Viewer
 from app.submissions import queries
 from app.submissions.live import news, pace, panel, ticket, transcript
-from app.submissions.live.drawing import Drawing
 from app.submissions.live.news import Glance, Said
 from app.submissions.live.page import LogView, chosen
+from app.submissions.live.panel import Panel
 from app.submissions.live.shared import Shared
 from app.submissions.live.ticket import Ticket
 from app.submissions.live.transcript import Place, Voice
@@ -210,9 +210,9 @@ def _new_chart(issued: Ticket, said: Said, before: Position) -> str:
         return ""
 
     def rendered() -> str:
-        drawings = panel.drawings(issued.run_id, said.attempt, issued.streams, _words())
+        drawn = panel.of(issued.run_id, said.attempt, issued.streams, _words())
         template = current_app.jinja_env.get_template("submissions/_charts.html")
-        return template.render(run_id=issued.run_id, drawings=drawings)
+        return template.render(run_id=issued.run_id, drawn=drawn)
 
     at = time.monotonic()
     if _pace.pages(at) < _MANY_PAGES:
@@ -221,11 +221,11 @@ def _new_chart(issued: Ticket, said: Said, before: Position) -> str:
     return _charts.get(question, at, rendered)
 
 
-def drawings(log: LogView | None) -> list[Drawing]:
+def drawn(log: LogView | None) -> Panel:
     """Return the graphs under the log of a page."""
     if log is None:
-        return []
-    return panel.drawings(log.run.id, log.said.attempt, log.streams, _words())
+        return Panel([])
+    return panel.of(log.run.id, log.said.attempt, log.streams, _words())
 
 
 def _words() -> panel.Words:
