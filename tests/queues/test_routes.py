@@ -323,7 +323,7 @@ def test_machine_of_another_queue_is_not_found(
 @pytest.mark.security
 def test_only_keepers_write(app: Flask, cast: Cast, queue: ComputeQueue) -> None:
     machine = make_machine(queue)
-    writes = (
+    writes: tuple[tuple[str, dict[str, str]], ...] = (
         ("edit", {"name": "x"}), ("members", {"name": "dora", "role": "organizer"}), ("retire", {}),
         ("machines/new", {"name": "gpu-9"}), (f"machines/{machine.id}/rotate", {}),
         (f"machines/{machine.id}/revoke", {}),

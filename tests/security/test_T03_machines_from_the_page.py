@@ -102,7 +102,7 @@ class Waiting:
     def _wait(self) -> None:
         key = f"rq:queue:{self._queue_id}"
         try:
-            self.got = self._connection.blmove(key, f"{key}:intermediate", PATIENCE_S)
+            self.got = self._connection.blmove(key, f"{key}:intermediate", int(PATIENCE_S))
         except (RedisError, OSError) as error:
             self.error = error
 
