@@ -14,6 +14,7 @@ from pathlib import Path
 MAX_DEPTH = 16
 MAX_ENTRIES = 100_000
 MAX_NAME_BYTES = 255
+HTML_NAME = "detailed_results.html"
 MAX_HTML_BYTES = 10 * 1024 * 1024
 TAIL_CHARS = 2000
 _HELD_CHARS = 4096
@@ -134,6 +135,19 @@ def open_file(folder: Path, name: str) -> tuple[int, int] | None:
         os.close(fd)
         return None
     return fd, facts.st_size
+
+
+def html_file(folder: Path) -> tuple[str, int] | None:
+    """Open ``detailed_results.html``, else the first ``*.html``, in the root of an output.
+
+    Returns:
+        (name, descriptor), or None when there is none.
+    """
+    others = sorted(name for name in os.listdir(folder) if name.lower().endswith(".html"))
+    for name in [HTML_NAME, *others]:
+        if opened := open_file(folder, name):
+            return name, opened[0]
+    return None
 
 
 def used_bytes(folder: Path) -> int:

@@ -87,6 +87,8 @@ class Run:
     container_s: float = 0.0
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(8))
     image: Future[str] | None = None
+    preview: Future[None] | None = None
+    """Stores detailed results while scoring rewrites them."""
     early_upload: Future[None] | None = None
     """The prediction output's way to the store, while scoring runs."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import Any, BinaryIO, cast
 
-from flask import Blueprint, current_app, request, url_for
+from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature
 from werkzeug.wrappers import Response
 
 from app.competitions import lifecycle
@@ -37,7 +37,7 @@ from app.resources.models import FileKind, StoredFile
 from app.submissions import factsheet, prerequisites, queries, quota, reruns, services
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.live import routes as live
-from app.submissions.models import Run, Submission
+from app.submissions.models import Submission
 from app.submissions.provenance import queries as provenance
 from worker.contract import Output
 
@@ -255,12 +255,11 @@ def detailed_results(run_id: int) -> Response:
     """Show the page that the scoring program wrote, inside a frame that can reach nothing."""
     viewer = _viewer()
     run = queries.board_run(run_id, viewer)
-    _detailed(run)
+    shown = live.results_frame(run)
     competition = competitions.get(run.submission.phase.competition_id, viewer)
     frame = competitions.frame(competition, viewer, now())
-    ticket = _tickets().dumps(run.id)
     return page(
-        "submissions/detailed_results.html", frame=frame, tab="leaderboard", run=run, ticket=ticket,
+        "submissions/detailed_results.html", frame=frame, tab="leaderboard", **shown,
         may_open=can(viewer, Act.SUBMISSION_VIEW, run.submission),
     )  # fmt: skip
 
@@ -269,12 +268,12 @@ def detailed_results(run_id: int) -> Response:
 def detailed_results_content(ticket: str) -> Response:
     """Send the untrusted page itself; a ticket opens it for a minute, and for a frame only."""
     try:
-        run_id = int(_tickets().loads(ticket, max_age=_RESULTS_LINK_S))
+        run_id = int(live.results_tickets().loads(ticket, max_age=_RESULTS_LINK_S))
     except BadSignature as error:
         raise NotFound("This frame has expired. Reload the page around it.") from error
     if request.headers.get("Sec-Fetch-Dest", "iframe") != "iframe":
         return redirect_to(url_for(".detailed_results", run_id=run_id))
-    found = _detailed(queries.board_run(run_id, _viewer()))
+    found = live.results_of(queries.board_run(run_id, _viewer()))
     content = storage.read_bytes(found.ref, _MAX_RESULTS_BYTES)
     return Response(content, content_type="text/html; charset=utf-8", headers=_results_headers())
 
@@ -287,17 +286,6 @@ def _results_headers() -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
-
-
-def _detailed(run: Run) -> Any:
-    for output in run.outputs:
-        if output.kind == Output.DETAILED_RESULTS and output.attempt == run.attempt:
-            return output
-    raise NotFound("This run has no detailed results.")
-
-
-def _tickets() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.secret_key or "", salt="detailed-results")
 
 
 @bp.route("/submissions/<int:submission_id>/cancel", methods=["GET", "POST"])

@@ -130,6 +130,7 @@ NOT_PAGES = {
     "leaderboards.board_json": "JSON",
     "queues.machine_list": "a fragment of queues.detail",
     "live.log_text": "a file",
+    "live.newest_results": "a fragment of submissions.detailed_results",
     "live.poll": "pieces of submissions.detail",
     "provenance.document": "JSON",
     "resources.download": "a file",

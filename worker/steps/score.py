@@ -11,6 +11,7 @@ from worker.run import Run
 from worker.stage import Part, run_parts, trouble
 from worker.steps.ingest import lack
 from worker.steps.outcome import write_metadata
+from worker.steps.upload import begin_preview
 from worker.transfer import disk_failure
 
 _MAX_SHOWN = 20
@@ -31,7 +32,12 @@ def score(run: Run) -> None:
     """
     try:
         parts = _parts(run)
-        run_parts(run, parts, until=Role.SCORING_PROGRAM)
+        preview = begin_preview(run)
+        try:
+            run_parts(run, parts, until=Role.SCORING_PROGRAM)
+        finally:
+            if preview:
+                preview.stop()
         reason = trouble(run, parts[0])
         if reason:
             raise _scoring_failed(run, reason)

@@ -9,12 +9,12 @@ from pathlib import Path
 from worker.archive import TooLarge, pack
 from worker.contract import Blame, Output
 from worker.errors import RunFailed
-from worker.limits import MAX_HTML_BYTES, open_file
+from worker.limits import MAX_HTML_BYTES, html_file
+from worker.preview import Preview
 from worker.run import Run
 from worker.steps.fetch import wait_for
 from worker.transfer import disk_failure
 
-HTML_NAME = "detailed_results.html"
 _MAX_SHOWN = 10
 
 
@@ -58,28 +58,33 @@ def store_folder(run: Run, output: Output, folder: Path, blame: Blame) -> None:
     run.report.output(output, size_bytes=packed.size_bytes, sha256=packed.sha256)
 
 
+def begin_preview(run: Run) -> Preview | None:
+    """Store the detailed results whenever scoring rewrites them, until told to stop."""
+    if not run.spec.detailed_results or Output.DETAILED_RESULTS not in run.claim.uploads:
+        return None
+    preview = Preview(run.scoring_output, lambda content: _put_html(run, content))
+    run.preview = run.pool.submit(preview.watch)
+    return preview
+
+
 def _store_html(run: Run) -> None:
-    url = run.claim.uploads.get(Output.DETAILED_RESULTS)
-    found = _html(run.scoring_output)
-    if url is None or found is None:
+    if run.preview:  # what it stores must not come after the last version
+        wait_for(run, run.preview)
+    found = html_file(run.scoring_output)
+    if Output.DETAILED_RESULTS not in run.claim.uploads or found is None:
         return
-    name, content = found
+    name, fd = found
+    with os.fdopen(fd, "rb") as file:
+        content = file.read(MAX_HTML_BYTES + 1)
     if len(content) > MAX_HTML_BYTES:
         run.note(f"{name} is larger than {MAX_HTML_BYTES // 2**20} MiB, so it is not shown.")
         return
+    _put_html(run, content)
+
+
+def _put_html(run: Run, content: bytes) -> None:
     target = run.folder / "detailed_results.upload.html"
     target.write_bytes(content)
-    run.store.put(url, target)
+    run.store.put(run.claim.uploads[Output.DETAILED_RESULTS], target)
     digest = hashlib.sha256(content).hexdigest()
     run.report.output(Output.DETAILED_RESULTS, size_bytes=len(content), sha256=digest)
-
-
-def _html(folder: Path) -> tuple[str, bytes] | None:
-    """Read ``detailed_results.html``, else the first ``*.html``, in the root of the output."""
-    others = sorted(name for name in os.listdir(folder) if name.lower().endswith(".html"))
-    for name in [HTML_NAME, *others]:
-        opened = open_file(folder, name)
-        if opened:
-            with os.fdopen(opened[0], "rb") as file:
-                return name, file.read(MAX_HTML_BYTES + 1)
-    return None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, current_app, make_response, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
+from itsdangerous import URLSafeTimedSerializer
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
@@ -19,6 +21,7 @@ from app.platform import links
 from app.platform.clock import now
 from app.platform.limiting import limiter
 from app.platform.web import LARGEST, POLL_OVER, is_fragment, redirect_to
+from app.platform.web import poll as answer_poll
 from app.policy import Viewer
 from app.submissions import queries
 from app.submissions.live import news, pace, panel, ticket, transcript
@@ -28,6 +31,8 @@ from app.submissions.live.panel import Panel
 from app.submissions.live.shared import Shared
 from app.submissions.live.ticket import Ticket
 from app.submissions.live.transcript import Place, Voice
+from app.submissions.models import Run, RunOutput, State
+from worker.contract import Output
 
 bp = Blueprint("live", __name__)
 limiter.exempt(bp)
@@ -145,6 +150,47 @@ def _glance(submission_id: int) -> Glance | None:
     if _pace.pages(at) < _MANY_PAGES:
         return news.glance(submission_id)
     return _glances.get(submission_id, at, lambda: news.glance(submission_id))
+
+
+@bp.get("/runs/<int:run_id>/detailed-results/newest")
+def newest_results(run_id: int) -> Response:
+    """Answer the frame of detailed results again if they were rewritten; it asks by itself."""
+    run = queries.board_run(run_id, _viewer())
+    found = results_of(run)
+    over = State(run.state).is_terminal
+    if is_fragment() and not over and request.args.get("seen") == found.sha256:
+        return Response(status=204)
+    return answer_poll(
+        url_for("submissions.detailed_results", run_id=run_id),
+        fragment="submissions/_results_frame.html", over=over, **results_frame(run),
+    )  # fmt: skip
+
+
+def results_of(run: Run) -> RunOutput:
+    """Return the detailed results of a run with its outputs.
+
+    Raises:
+        NotFound: the attempt that counts has stored none yet.
+    """
+    for output in run.outputs:
+        if output.kind == Output.DETAILED_RESULTS and output.attempt == run.attempt:
+            return output
+    raise NotFound("This run has no detailed results.")
+
+
+def results_frame(run: Run) -> dict[str, Any]:
+    """Return what the frame of a run's detailed results needs."""
+    return {
+        "run": run,
+        "seen": results_of(run).sha256,
+        "ticket": results_tickets().dumps(run.id),
+        "is_live": not State(run.state).is_terminal,
+    }
+
+
+def results_tickets() -> URLSafeTimedSerializer:
+    """Return what signs the address inside the frame."""
+    return URLSafeTimedSerializer(_secret(), salt="detailed-results")
 
 
 def _answer(issued: Ticket, seen: Glance, before: Position, moment: datetime) -> Response:

@@ -16,7 +16,7 @@ from app.platform import tokens
 from app.platform.db import db, unit_of_work
 from app.queues.models import Machine
 from app.submissions.live import series
-from app.submissions.models import Attempt, LogChunk, Run, RunChart, State, Submission
+from app.submissions.models import Attempt, LogChunk, Run, RunChart, RunOutput, State, Submission
 from tests import factories
 from tests.actors import log_in
 from tests.factories import NOW
@@ -350,3 +350,51 @@ def test_graph_of_scoring_is_for_who_may_read_its_log(
     assert "<figure" not in client.get(f"/submissions/{submission.id}").text
     log_in(client, db.session.scalars(select(User).where(User.username == "olga")).one())
     assert "<figure" in client.get(f"/submissions/{submission.id}").text
+
+
+@pytest.fixture
+def rewritten(submission: Submission) -> Run:
+    """A run under way that has stored detailed results."""
+    with unit_of_work():
+        db.session.execute(update(Competition).values(enable_detailed_results=True))
+    run = runs_of(submission)[0]
+    store_results(run, "first")
+    return run
+
+
+def store_results(run: Run, sha256: str) -> None:
+    with unit_of_work():
+        db.session.merge(
+            RunOutput(run_id=run.id, kind="detailed_results", attempt=run.attempt, bucket="runs",
+                      object_key="x", size_bytes=1, sha256=sha256)
+        )  # fmt: skip
+
+
+def test_frame_of_detailed_results_is_renewed_when_they_were_rewritten(
+    client: FlaskClient, rewritten: Run, submission: Submission
+) -> None:
+    page = client.get(f"/runs/{rewritten.id}/detailed-results").text
+    found = re.search(r'hx-get="([^"]+seen=first)" hx-trigger="every 2s"', page)
+    assert found, page
+    assert ask(client, found[1]).status_code == 204
+    store_results(rewritten, "second")
+    answer = ask(client, found[1])
+    assert 'sandbox="allow-scripts"' in answer.text
+    assert "seen=second" in answer.text
+    move(submission, State.FINISHED)
+    answer = ask(client, found[1])
+    assert answer.status_code == 286
+    assert "hx-get" not in answer.text
+    assert "hx-get" not in client.get(f"/runs/{rewritten.id}/detailed-results").text
+
+
+def test_newest_results_are_for_who_may_see_the_page_around_them(
+    client: FlaskClient, rewritten: Run
+) -> None:
+    path = f"/runs/{rewritten.id}/detailed-results/newest"
+    assert client.get(path).status_code == 303
+    with unit_of_work():
+        db.session.execute(
+            update(Competition).values(show_detailed_results_in_submission_panel=False)
+        )
+    assert ask(client, path).status_code == 404
