@@ -26,6 +26,7 @@ _DEAD_S = 15.0
 _WATCHDOG_S = 30.0
 _NOT_FOUND = 127
 _KILLED_CODES = (137, 143)
+_WRONG_FORMAT = "exec format error"
 _NEVER_STARTED = ("bwrap: execvp", "failed to exec pid1")
 """What bubblewrap, and the first process in Podman's containers, say of a program that is not there."""
 _WORDS = {
@@ -194,6 +195,8 @@ def _judge(run: Run, part: Part) -> None:
     ended = part.ended
     if ended is None or (ended.code == 0 and not ended.problem):
         return
+    if misfit := _misfit(run, part):
+        raise RunFailed(misfit, Blame.PLATFORM)
     if ended.code == -1 and not _names_command(ended.problem, part):
         raise RunFailed(f"The {part.words} could not run: {ended.problem}.", Blame.PLATFORM)
     if ended.code in _KILLED_CODES and not ended.out_of_memory and "MemoryError" not in part.tail:
@@ -201,6 +204,21 @@ def _judge(run: Run, part: Part) -> None:
             f"The {part.words} was ended from outside (code {ended.code}), by no limit of this run.",
             Blame.PLATFORM,
         )
+
+
+def _misfit(run: Run, part: Part) -> str:
+    """Return what this machine lacks for a container that could not start, or ""."""
+    ended = part.ended
+    said = f"{ended.problem if ended else ''} {part.tail[-500:]}".lower()
+    if ended and ended.code == -1 and any(word in said for word in ("device driver", "cdi device")):
+        return (
+            "The machine's worker is set to give out GPUs, but its container engine has none to "
+            f"give: {ended.problem}. Its owner has to install the engine's GPU support, or to "
+            "leave PLUMBLINE_WORKER_GPUS empty."
+        )
+    if _WRONG_FORMAT in said and (mismatch := run.engine.misfit(run.spec.image)):
+        return f"The {part.words} could not run: {mismatch}"
+    return ""
 
 
 def _names_command(problem: str, part: Part) -> bool:
@@ -224,6 +242,11 @@ def trouble(run: Run, part: Part) -> str:
             "found, or is not a program. Name one that the container image has."
         )
     sentence = f"The {part.words} ended with code {ended.code}."
+    if _WRONG_FORMAT in part.tail[-500:].lower():
+        return (
+            f"{sentence} {first!r} or a program that it starts is made for another kind of "
+            "processor, or is a script that does not name its interpreter in its first line."
+        )
     if run.engine.prefix(run.folder) and "/app/" in command + part.tail:
         return (
             f"{sentence} This machine runs programs without containers, so /app does not exist "

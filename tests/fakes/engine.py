@@ -75,6 +75,9 @@ class FakeEngine:
         self.prepared.append(image)
         return "sha256:fake"
 
+    def misfit(self, image: str) -> str:
+        return ""
+
     def prefix(self, scratch: Path) -> str:
         return ""
 

@@ -366,7 +366,7 @@ def say(name, text=""):
 def test_missing_image_is_named(site: Site, attempt: Attempt, engine: Engine) -> None:
     engine._source._pull_policy = "never"  # type: ignore[attr-defined]
     attempt(engine, image="registry.test/nobody/nothing:9")
-    assert site.last().blame == Blame.ORGANIZER
+    assert site.last().blame == Blame.PLATFORM  # another machine may have it
     assert "registry.test/nobody/nothing:9 is not on this machine" in site.last().text
 
 

@@ -120,6 +120,9 @@ class Engine(Protocol):
             RunFailed: the image is not to be had; the reason names it.
         """
 
+    def misfit(self, image: str) -> str:
+        """Return a sentence on why a prepared image cannot run here: its processor; else ""."""
+
     def prefix(self, scratch: Path) -> str:
         """Return the real folder that stands for ``/`` in a plan's targets; "" when ``/`` does."""
 

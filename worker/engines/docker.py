@@ -115,6 +115,17 @@ class DockerEngine:
         digests = found.get("RepoDigests") or []
         return str(digests[0] if digests else found["Id"])
 
+    def misfit(self, image: str) -> str:
+        """See :class:`worker.engines.Engine`."""
+        made_for = str(self._images[image].get("Architecture") or "")
+        here = str(self._version.get("Arch") or "")
+        if not made_for or not here or made_for == here:
+            return ""
+        return (
+            f"the image {image} is made for {made_for} processors, and this machine has {here}. "
+            "Name an image for both, or a queue whose machines fit."
+        )
+
     def prefix(self, scratch: Path) -> str:
         """See :class:`worker.engines.Engine`."""
         return ""

@@ -44,7 +44,7 @@ class Images:
             raise RunFailed(
                 f"The container image {name} is not on this machine, and this machine does not pull "
                 "images. Its operator can add it or map it to another one.",
-                Blame.ORGANIZER,
+                Blame.PLATFORM,
             )
         if found is None:
             _pull(client, name)

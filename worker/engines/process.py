@@ -57,6 +57,10 @@ class ProcessEngine:
         """Return "": programs run on the machine's own system, whatever image is named."""
         return ""
 
+    def misfit(self, image: str) -> str:
+        """Return "": there is no image that could be for another processor."""
+        return ""
+
     def prefix(self, scratch: Path) -> str:
         """See :class:`worker.engines.Engine`."""
         return "" if self._bubblewrap else str(scratch)

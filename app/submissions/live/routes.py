@@ -24,7 +24,8 @@ from app.platform.web import LARGEST, POLL_OVER, is_fragment, redirect_to
 from app.platform.web import poll as answer_poll
 from app.policy import Viewer
 from app.submissions import queries
-from app.submissions.live import news, pace, panel, ticket, transcript
+from app.submissions.live import lastwords, news, pace, panel, ticket, transcript
+from app.submissions.live.lastwords import LastWords
 from app.submissions.live.news import Glance, Said
 from app.submissions.live.page import LogView, chosen
 from app.submissions.live.panel import Panel
@@ -208,7 +209,13 @@ def _answer(issued: Ticket, seen: Glance, before: Position, moment: datetime) ->
             return _log_in()
         shown = _status(issued.submission_id, moment)
         if shown.version != version or seen.status != before.status:
-            pieces.append(render_template("submissions/_status.html", shown=shown, oob=True))
+            said_last = last_words(shown, _viewer())
+            pieces.append(
+                render_template(
+                    "submissions/_status.html", shown=shown, oob=True, last_words=said_last,
+                    voice_names=voice_names(),
+                )
+            )  # fmt: skip
         version, looked = shown.version, _seconds(moment)
     chart = _new_chart(issued, said, before)
     after = Position(
@@ -265,6 +272,15 @@ def _new_chart(issued: Ticket, said: Said, before: Position) -> str:
         return rendered()
     question = (issued.run_id, said.attempt, said.chart, issued.streams, get_locale())
     return _charts.get(question, at, rendered)
+
+
+def last_words(shown: queries.StatusRow, viewer: Viewer) -> dict[int, LastWords]:
+    """Return what failed programs said last, by run, as far as the viewer may read it."""
+    if not shown.is_terminal:
+        return {}
+    return lastwords.of(
+        [row.run for row in shown.runs], queries.visible_streams(shown.submission, viewer)
+    )
 
 
 def drawn(log: LogView | None) -> Panel:

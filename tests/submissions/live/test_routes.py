@@ -398,3 +398,29 @@ def test_newest_results_are_for_who_may_see_the_page_around_them(
             update(Competition).values(show_detailed_results_in_submission_panel=False)
         )
     assert ask(client, path).status_code == 404
+
+
+def test_last_words_of_a_failed_program_are_quoted_to_who_may_read_them(
+    client: FlaskClient, submission: Submission
+) -> None:
+    path = address(client, submission)
+    for run in runs_of(submission):
+        lines = "".join(f"line {number}\n" for number in range(60))
+        say(run, "scoring_stdout", "not these\n")
+        say(run, "scoring_stderr", lines)
+        say(run, "scoring_stderr", "KeyError: <patient 17>\n")
+    move(submission, State.FAILED)
+    with unit_of_work():
+        db.session.execute(update(Run).values(step="score", reason="It ended with code 1."))
+        db.session.execute(update(Submission).values(reason="It ended.", blame="organizer"))
+    assert "patient 17" not in ask(client, path).text
+    pavels = client.get(f"/submissions/{submission.id}").text
+    assert "patient 17" not in pavels
+    assert "This is the organizer&#39;s to mend" in pavels
+    log_in(client, db.session.scalars(select(User).where(User.username == "olga")).one())
+    olgas = client.get(f"/submissions/{submission.id}").text
+    quoted = olgas[olgas.index("last-words") :]
+    assert "KeyError: &lt;patient 17&gt;" in quoted
+    assert "line 11\n" in quoted[: quoted.index("</pre>")]
+    assert "line 10\n" not in quoted[: quoted.index("</pre>")]
+    assert "This is yours to mend, as the organizer" in olgas
