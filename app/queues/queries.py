@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, false, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
@@ -19,6 +19,8 @@ from app.queues.facts import Facts
 from app.queues.models import ONLINE_FOR, ComputeQueue, Machine, QueueMember
 
 PAGE_SIZE = 50
+
+_TROUBLES_FOR = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,14 @@ class Work:
 
 
 @dataclass(frozen=True)
+class Trouble:
+    """A run that failed for a reason of its machine's."""
+
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True)
 class MachineRow:
     """One machine of a queue."""
 
@@ -58,6 +68,8 @@ class MachineRow:
     facts: Facts
     is_online: bool
     work: Sequence[Work]
+    troubles: Sequence[Trouble] = ()
+    """For who may change the machine: the last ones of a week, the newest first."""
 
     @property
     def is_being_set_up(self) -> bool:
@@ -79,6 +91,8 @@ benchmarks_on: list[Callable[[int, Viewer], Sequence[Using]]] = []
 """Each returns the benchmarks that run on a queue and that a viewer may see."""
 work_on: list[Callable[[Collection[int], Viewer], Mapping[int, Sequence[Work]]]] = []
 """Each returns what machines have under way, by machine id."""
+troubles_of: list[Callable[[Collection[int], datetime], Mapping[int, Sequence[Trouble]]]] = []
+"""Each returns what machines failed at since a time, by machine id, the newest first."""
 
 
 def online_machines(now: datetime) -> dict[int, int]:
@@ -105,12 +119,18 @@ def machine_rows(queue: ComputeQueue, viewer: Viewer, *, now: datetime) -> list[
     for ask in work_on:
         for machine_id, runs in ask([machine.id for machine in found], viewer).items():
             work.setdefault(machine_id, []).extend(runs)
+    troubles: dict[int, list[Trouble]] = {}
+    if policy.can(viewer, Act.QUEUE_EDIT, queue):
+        for tell in troubles_of:
+            for machine_id, told in tell([one.id for one in found], now - _TROUBLES_FOR).items():
+                troubles.setdefault(machine_id, []).extend(told)
     return [
         MachineRow(
             machine,
             facts.read(machine.details),
             is_online=machine.last_seen_at is not None and machine.last_seen_at > now - ONLINE_FOR,
             work=work.get(machine.id, []),
+            troubles=troubles.get(machine.id, []),
         )
         for machine in found
     ]

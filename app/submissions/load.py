@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
@@ -12,8 +13,10 @@ from app.competitions.models import Phase
 from app.platform.db import db
 from app.policy import Act, Viewer
 from app.queues.models import ComputeQueue
-from app.queues.queries import Work
+from app.queues.queries import Trouble, Work
 from app.submissions.models import TERMINAL, Attempt, Run, State, Submission
+
+_TROUBLES = 5
 
 
 def work_on(machine_ids: Collection[int], viewer: Viewer) -> dict[int, list[Work]]:
@@ -34,6 +37,22 @@ def work_on(machine_ids: Collection[int], viewer: Viewer) -> dict[int, list[Work
         may = policy.can(viewer, Act.SUBMISSION_VIEW, submission)
         work = Work(run.id, submission.id if may else None)
         found.setdefault(machine_id or 0, []).append(work)
+    return found
+
+
+def troubles_of(machine_ids: Collection[int], since: datetime) -> dict[int, list[Trouble]]:
+    """Return the last attempts of each machine that failed for a reason of its own."""
+    rows = db.session.execute(
+        select(Attempt.machine_id, Attempt.ended_at, Attempt.outcome)
+        .where(Attempt.machine_id.in_(machine_ids), Attempt.is_failure, Attempt.ended_at >= since)
+        .order_by(Attempt.ended_at.desc())
+        .limit(_TROUBLES * max(1, len(machine_ids)))
+    )
+    found: dict[int, list[Trouble]] = {}
+    for machine_id, ended_at, outcome in rows:
+        told = found.setdefault(machine_id, [])
+        if len(told) < _TROUBLES:
+            told.append(Trouble(ended_at, outcome))
     return found
 
 
