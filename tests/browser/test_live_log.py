@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from playwright.sync_api import expect
 
-from tests.browser import benchmarks
+from client.launcher.home import ROOT
+from tests.browser import axe, benchmarks
 from tests.browser.conftest import People
 from tests.browser.world import World
 from tests.release import WAIT
 
 LINES = 5
+PICTURES = ROOT / "var" / "screenshots" if os.environ.get("SCREENSHOTS") else None
 _TALKS = f"""
 import sys
 {WAIT}
@@ -46,3 +49,42 @@ def test_page_stops_asking_once_a_submission_is_over(world: World, people: Peopl
     person.requests.clear()
     person.page.wait_for_timeout(1500)
     assert [one.url for one in person.requests if re.search("/live|/log", one.url)] == []
+
+
+_DRAWS = f"""
+import json, sys
+{WAIT}
+wait_for_word(sys.argv[1], "look")
+for n in range(3):
+    print(json.dumps({{"type": "plot", "name": "loss", "value": [n, 1 / (n + 1)]}}), flush=True)
+print("\\x1b[31mred\\x1b[0m, and <b>not bold</b>", file=sys.stderr, flush=True)
+wait_for_word(sys.argv[1], "go")
+pathlib.Path(sys.argv[1], "answer.txt").write_text("0.5")
+"""
+
+
+def test_points_and_colours_show_as_they_are_printed(world: World, people: People) -> None:
+    world.import_bundle("draw", benchmarks.bundle("One that draws"))
+    world.join("pavel", "draw")
+    submission = world.submit("pavel", "draw phase", benchmarks.program(_DRAWS))
+    person = people(world.stack, world.cookie("pavel"))
+    person.go(world.path("submissions.detail", submission_id=submission))
+    person.mark()
+    state = person.page.locator(f"#submission-{submission} > .row .state")
+    expect(state).to_have_text("Running")
+    world.release(submission, "look")
+    expect(person.page.locator(".log__errors .ansi-red")).to_have_text("red")
+    expect(person.page.locator("[data-log-text]")).to_contain_text("<b>not bold</b>")
+    graph = person.page.locator("figure", has_text="plotted by the program")
+    expect(graph.locator("svg[role=img] path.chart__line")).to_have_count(1)
+    expect(graph).to_contain_text("loss")
+    graph.get_by_text("As a table").click()
+    expect(graph.get_by_role("row")).to_have_count(4)
+    usage = person.page.locator("figure", has_text="Memory")
+    expect(usage).to_be_visible()
+    assert axe.findings(person.page) == []
+    if PICTURES:
+        person.page.screenshot(path=PICTURES / "drawing.png", full_page=True)
+    world.release(submission, "go")
+    expect(state).to_have_text("Finished")
+    assert person.was_not_reloaded()
