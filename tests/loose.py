@@ -264,6 +264,11 @@ class LooseStack:
         home = {"PLUMBLINE_WORKER_HOME": str(folder)} if folder else {}
         return Part(name, command, self._full | home, self._log(name))
 
+    def claim_nothing_early(self) -> None:
+        """Let the next turn seem to follow a long one: nothing is prepared beside it then."""
+        for turn in (self.home.path / "worker" / "turns").iterdir():
+            turn.write_text(f"{3600:012.3f}")
+
     def send_home(self) -> None:
         """End all workers but the first."""
         for part in self._more:

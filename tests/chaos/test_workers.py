@@ -88,6 +88,7 @@ def test_worker_stopped_while_it_waits_loses_no_submission(
 def test_run_that_kills_every_worker_ends_and_delays_no_other(
     stack: LooseStack, insider: Insider, benchmark: Benchmark
 ) -> None:
+    stack.claim_nothing_early()
     stack.worker.freeze()
     poison = insider.submit("pavel", benchmark.phases[0], code(ANSWER + _NAP))
     poisoned_run = insider.look(poison).run.id
