@@ -59,6 +59,8 @@ class Glance:
     is_terminal: bool
     waits: bool
     """Whether it waits for a machine: then its place changes without it."""
+    is_held: bool
+    """Whether it waits for its organizer."""
     status: str
     """Text that changes whenever the part of the page above the log does."""
     runs: dict[int, Said]
@@ -75,6 +77,7 @@ def glance(submission_id: int) -> Glance | None:
     return Glance(
         is_terminal=State(state).is_terminal,
         waits=state in (State.QUEUED, State.SENT),
+        is_held=state == State.HELD,
         status=hashlib.sha256(seen.encode()).hexdigest()[:12],
         runs={row[3]: Said(row[6], row[10] or 0, row[11] or 0) for row in rows},
     )

@@ -7,6 +7,8 @@ from collections import deque
 
 SHORTEST_MS = 500
 LONGEST_MS = 1200
+HELD_MS = 10_000
+"""Between looks at what waits for a person."""
 _ASKED_PER_S = 450
 """How many polls a second one process answers without making other pages slow."""
 _WINDOW_S = 4.0

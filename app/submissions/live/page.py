@@ -11,7 +11,7 @@ from app.submissions import queries
 from app.submissions.live import news, transcript
 from app.submissions.live.news import Said
 from app.submissions.live.transcript import Place, Voice
-from app.submissions.models import Run
+from app.submissions.models import Run, State
 
 MAX_CHARS = 400_000
 """A longer log is shown from here to its end: a browser has to lay it all out."""
@@ -43,7 +43,7 @@ def chosen(
     run_id: int | None,
     name: str,
 ) -> LogView | None:
-    """Return the log to show: of the run that is asked for, else of the first that has spoken.
+    """Return the log to show: of the run that is asked for, else of the one that is under way.
 
     Args:
         said: how far the run of each id has got.
@@ -55,6 +55,7 @@ def chosen(
     """
     rows = (
         [row for row in status.runs if row.run.id == run_id]
+        or [row for row in status.runs if row.run.state == State.RUNNING]
         or [row for row in status.runs if row.streams]
         or status.runs[:1]
     )

@@ -102,8 +102,10 @@ def first_address(shown: queries.StatusRow, seen: Glance | None, log: LogView | 
     return _address(issued, position, log.name if log else "")
 
 
-def first_wait_ms() -> int:
-    """Return how long a page which is now made waits before it asks."""
+def wait_ms(seen: Glance | None) -> int:
+    """Return how long a page that shows a submission waits before it asks."""
+    if seen is not None and seen.is_held:
+        return pace.HELD_MS
     return _pace.next_wait_ms(time.monotonic())
 
 
@@ -229,7 +231,7 @@ def _answer(issued: Ticket, seen: Glance, before: Position, moment: datetime) ->
         response.status_code = POLL_OVER
     else:
         response.headers["Live-Next"] = _address(issued, after, request.args.get("stream", ""))
-        response.headers["Live-Wait"] = str(_pace.next_wait_ms(time.monotonic()))
+        response.headers["Live-Wait"] = str(wait_ms(seen))
     return response
 
 

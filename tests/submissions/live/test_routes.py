@@ -112,6 +112,30 @@ def test_nothing_new_is_answered_with_nothing_and_where_to_ask_next(
     assert 500 <= int(again.headers["Live-Wait"]) <= 1200
 
 
+def test_what_waits_for_its_organizer_is_seldom_asked_about(
+    client: FlaskClient, submission: Submission
+) -> None:
+    move(submission, State.HELD)
+    assert 'data-wait="10000"' in client.get(f"/submissions/{submission.id}").text
+    path = address(client, submission)
+    assert ask(client, path).headers["Live-Wait"] == "10000"
+    move(submission, State.RUNNING)
+    assert int(ask(client, path).headers["Live-Wait"]) <= 1200
+
+
+def test_page_begins_with_the_log_of_the_run_that_is_under_way(
+    client: FlaskClient, submission: Submission
+) -> None:
+    first, second = runs_of(submission)
+    say(first, "prediction_stdout", "of the first\n")
+    say(second, "prediction_stdout", "of the second\n")
+    with unit_of_work():
+        db.session.execute(update(Run).where(Run.id == first.id).values(state=State.FINISHED))
+    page = f"/submissions/{submission.id}"
+    assert "of the second" in client.get(page).text
+    assert "of the first" in client.get(f"{page}?run={first.id}").text
+
+
 def test_new_lines_come_once_and_go_to_the_end(client: FlaskClient, submission: Submission) -> None:
     run = runs_of(submission)[0]
     say(run, "prediction_stdout", "one\n")
