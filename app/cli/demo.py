@@ -75,6 +75,8 @@ def run(as_json: bool) -> None:
         print(json.dumps({"submissions": results, "leaderboard": _as_json(board)}, indent=2))
     else:
         print(_as_table(board))
+    if loaded.admin_password:
+        print(_admins(loaded), file=sys.stderr)
     if failed := [one for one in results if one["state"] != State.FINISHED]:
         reasons = " ".join(f"Submission {one['id']}: {one['reason']}" for one in failed)
         print(f"The demo failed. {reasons}", file=sys.stderr)
@@ -213,11 +215,16 @@ def _say(results: list[dict[str, Any]]) -> None:
             print(_as_table(_board(competition.id)))
 
 
+def _admins(loaded: _Loaded) -> str:
+    """Return the one sentence that ever holds the administrator's password."""
+    return f"Log in as admin with the password {loaded.admin_password}"
+
+
 def _welcome(loaded: _Loaded) -> None:
     here = settings().base_url.rstrip("/")
     print(f"\nPlumbline is at {here}/benchmarks/{loaded.competition_id}")
     if loaded.admin_password:
-        print(f"Log in as admin with the password {loaded.admin_password}")
+        print(_admins(loaded))
     else:
         print(
             "Log in as admin; `./run flask admin password admin --generate` makes a new password."

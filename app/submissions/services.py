@@ -157,11 +157,9 @@ def cancel(actor: Viewer, submission: Submission, *, now: datetime) -> None:
     policy.require(actor, Act.SUBMISSION_CANCEL, submission)
     if submission.state in TERMINAL:
         raise Conflict("This submission is over; there is nothing left to cancel.")
-    who = (
-        "You cancelled it."
-        if actor.user_id == submission.owner_id
-        else "An organizer cancelled it."
-    )
+    # Read by both sides, and in lists.
+    by_owner = actor.user_id == submission.owner_id
+    who = "The participant cancelled it." if by_owner else "An organizer cancelled it."
     for run in list(submission.runs):
         if run.state not in TERMINAL:
             outcome.end(run, State.CANCELLED, now=now, reason=who)

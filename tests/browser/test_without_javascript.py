@@ -66,7 +66,7 @@ def test_participant_needs_no_script(world: World, people: People) -> None:
     _refreshed_until(person, "still here")
     person.follow(f"Cancel submission {slow}")
     person.press(f"Cancel submission {slow}")
-    expect(person.page.get_by_role("main")).to_contain_text("You cancelled it.")
+    expect(person.page.get_by_role("main")).to_contain_text("The participant cancelled it.")
 
     person.follow("Leaderboard")
     expect(person.page.get_by_role("rowheader", name="pina")).to_be_visible()

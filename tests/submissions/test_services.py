@@ -157,7 +157,10 @@ def test_cancel_before_scoring_gives_the_try_back(phase: Phase, pavel: User) -> 
         viewer = viewer_of("pavel")
         services.cancel(viewer, queries.get(submission_id, viewer), now=NOW)
     submission = db.session.get_one(Submission, submission_id)
-    assert (submission.state, submission.reason) == (State.CANCELLED, "You cancelled it.")
+    assert (submission.state, submission.reason) == (
+        State.CANCELLED,
+        "The participant cancelled it.",
+    )
     assert used(phase, pavel) == (0, 0)
 
 

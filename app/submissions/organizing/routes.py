@@ -91,7 +91,7 @@ def confirm_rerun(competition_id: int) -> Response:
     competition, viewer = _managed(competition_id)
     ids = _chosen_ids()
     if not ids:
-        raise Invalid(_("Choose at least one submission."))
+        return done(_everyone(competition_id), message=_("Choose at least one submission."))
     plan = reruns.plan_for(viewer, competition, ids)
     action = url_for(".rerun", competition_id=competition_id)
     return _confirmation(competition, viewer, plan, action, ids)
