@@ -28,7 +28,7 @@ from app.resources.models import StoredFile, Task, TaskRevision
 
 
 class State(StrEnum):
-    """Where a run is in its life; a submission shows the least advanced of its runs."""
+    """Where a run is in its life; a submission runs while one of its runs does, see outcome.py."""
 
     HELD = "held"  # waits for the organizer
     QUEUED = "queued"  # waits for a machine

@@ -110,7 +110,7 @@ def _ring() -> None:
 
 
 def refresh_state(submission_id: int) -> Submission:
-    """Let a submission show the least advanced of its runs."""
+    """Let a submission run while one of its runs does, else show the least advanced of them."""
     db.session.flush()  # the query below must see the runs' moves
     submission = db.session.scalars(
         select(Submission)
@@ -120,7 +120,8 @@ def refresh_state(submission_id: int) -> Submission:
     ).unique().one()  # fmt: skip
     live = [State(run.state) for run in submission.runs if run.state not in TERMINAL]
     if live:
-        submission.state = min(live, key=_ADVANCE.__getitem__)
+        is_running = State.RUNNING in live
+        submission.state = State.RUNNING if is_running else min(live, key=_ADVANCE.__getitem__)
     return submission
 
 

@@ -9,7 +9,7 @@ from app.accounts.models import User
 from app.competitions.models import Competition, Phase
 from app.platform.db import db, unit_of_work
 from app.queues.models import ComputeQueue, Machine
-from app.submissions import dispatch
+from app.submissions import dispatch, outcome
 from app.submissions.models import Run, State
 from tests import factories
 from tests.factories import NOW
@@ -132,3 +132,22 @@ def test_queue_of_the_benchmark_is_used(
     dispatch.dispatch(now=NOW)
     assert [queue for queue, _, _ in carrier.runs] == ["otherqueue"]
     assert db.session.get_one(ComputeQueue, other.id).qid == "otherqueue"
+
+
+@pytest.mark.parametrize(
+    ("states", "shown"),
+    [
+        ((State.SENT, State.QUEUED), State.QUEUED),
+        ((State.RUNNING, State.SENT), State.RUNNING),
+        ((State.FINISHED, State.QUEUED), State.QUEUED),
+        ((State.FINISHED, State.RUNNING), State.RUNNING),
+    ],
+)
+def test_submission_runs_while_one_of_its_runs_does(
+    phase: Phase, pavel: User, states: tuple[State, State], shown: State
+) -> None:
+    submission_id = submit(phase, "pavel")
+    runs = db.session.scalars(select(Run).where(Run.submission_id == submission_id)).all()
+    for run, state in zip(runs, states, strict=True):
+        run.state = state
+    assert outcome.refresh_state(submission_id).state == shown
