@@ -19,7 +19,7 @@ from tests.stack import RunningStack
 
 _NOT_ON_DOCKER = (
     "overhead_s", "overhead_detailed_s", "start_s", "bare_loop_s", "throughput_per_min",
-    "bare_throughput_per_min",
+    "bare_throughput_per_min", "throughput_ratio",
 )  # fmt: skip
 _BOARDS = {"page": "board_ms", "json": "board_json_ms", "whole_json": "board_whole_json_ms"}
 

@@ -15,6 +15,7 @@ _SPREADS = {
 _NUMBERS = {
     "throughput_per_min": "submissions a minute, one worker",
     "bare_throughput_per_min": "bare containers a minute",
+    "throughput_ratio": "the one as part of the other",
 }
 _BOARDS = {
     "board_ms": "board, one page",

@@ -71,9 +71,12 @@ def _throughput(site: Site, place: Place, loop: BareLoop) -> dict[str, Any]:
     for _ in range(ROUNDS):
         submitted_s += _round(site, place)
         bare_s += loop.many(AT_ONCE // 2)
+    reached = 60 * ROUNDS * AT_ONCE / submitted_s
+    bare = 60 * (ROUNDS + 1) * (AT_ONCE // 2) / bare_s
     return {
-        "throughput_per_min": round(60 * ROUNDS * AT_ONCE / submitted_s, 1),
-        "bare_throughput_per_min": round(60 * (ROUNDS + 1) * (AT_ONCE // 2) / bare_s, 1),
+        "throughput_per_min": round(reached, 1),
+        "bare_throughput_per_min": round(bare, 1),
+        "throughput_ratio": round(reached / bare, 3),
     }
 
 
