@@ -16,7 +16,7 @@ from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine, text
 
 from app import Parts, create_app
-from app.platform.db import Base, db
+from app.platform.db import Base, db, will_write
 from app.platform.limiting import limiter
 from app.settings import Settings
 from tests.fakes.carrier import FakeCarrier
@@ -42,6 +42,16 @@ def make_settings(**overrides: object) -> Settings:
         "lease_s": 60,
     }
     return Settings(**{**values, **overrides})  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _no_more_writing() -> Iterator[None]:
+    """Forget that the last request of a test was a writing one.
+
+    What later looks at the database of a running stack would keep that stack from writing.
+    """
+    yield
+    will_write(False)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from app.competitions import queries as competitions
 from app.competitions.models import BoardColumn
 from app.errors import AppError
 from app.platform.clock import now
-from app.platform.db import db, unit_of_work
+from app.platform.db import db, release, unit_of_work
 from app.policy import Viewer
 from app.resources import services as resources
 from app.resources.models import FileKind
@@ -79,6 +79,7 @@ def wait_for(submission_id: int, timeout_s: float) -> bool:
     while time.monotonic() < deadline:
         db.session.rollback()  # each look must see what others have written
         state = db.session.scalar(select(Submission.state).where(Submission.id == submission_id))
+        release()  # a look in a writing context would keep everybody from writing until the next
         if state is None or State(state).is_terminal:
             return True
         time.sleep(_LOOK_EVERY_S)
