@@ -25,6 +25,8 @@ def problems(draft: QueueDraft) -> dict[str, str]:
         found["name"] = "Give the queue a name."
     elif len(draft.name) > MAX_NAME:
         found["name"] = f"The name has {len(draft.name)} characters; at most {MAX_NAME} are taken."
+    elif not draft.name.isprintable():
+        found["name"] = "The name holds a character that cannot be shown. Type it anew."
     limit = draft.max_running_per_person
     if limit is not None and not 1 <= limit <= MAX_RUNNING:
         found["max_running_per_person"] = f"Enter a number of runs from 1 to {MAX_RUNNING}."

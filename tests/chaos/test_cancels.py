@@ -39,7 +39,7 @@ def endless(step: str) -> bytes:
     return zipped(files)
 
 
-def assert_cancelled(insider: Insider, submission_id: int, who: str = "You") -> None:
+def assert_cancelled(insider: Insider, submission_id: int, who: str = "The participant") -> None:
     seen = insider.look(submission_id)
     assert (seen.state, seen.run.state) == ("cancelled", "cancelled")
     assert seen.reason == f"{who} cancelled it."
@@ -118,6 +118,6 @@ def test_cancel_kills_a_container_that_would_not_end_by_itself(
     for _ in eventually("its container and its folder are gone"):
         if not containers(stack, docker_client) and not run_folders(stack):
             break
-    assert_cancelled(insider, submission, "You" if name == "pavel" else "An organizer")
+    assert_cancelled(insider, submission, "The participant" if name == "pavel" else "An organizer")
     other = insider.submit("petra", benchmark.phases[0], result())
     assert insider.wait(other).run.scores == {"score": 1.0}
