@@ -7,6 +7,7 @@ import multiprocessing
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,10 @@ from client.launcher.environment import DataServers, python_module
 from client.launcher.errors import LaunchError
 from client.launcher.home import ROOT, Home
 from client.launcher.services import HOST, last_line
+
+
+_HAND_BACK_S = 15.0
+"""How long the worker may take to finish its run or hand it back."""
 
 
 class _Watched:
@@ -38,11 +43,16 @@ class _Watched:
 
 
 class Processes(Manager):  # type: ignore[misc]  # honcho has no types
-    """Honcho's manager, which also watches others and survives a signal while it is starting."""
+    """Honcho's manager, which also watches others and survives a signal while it is starting.
 
-    def __init__(self, printer: Printer, watch: Callable[[], None]) -> None:
+    The first to end is asked first, and the others once it is gone: what it still has to say needs
+    them.
+    """
+
+    def __init__(self, printer: Printer, watch: Callable[[], None], first: str) -> None:
         super().__init__(printer)
         self._look_after = watch
+        self._first, self._first_asked_at = first, 0.0
         self._is_wanted_down = False
         self.ended_alone: dict[str, int] = {}
         """Exit codes of the processes that ended before anyone asked them to."""
@@ -60,8 +70,17 @@ class Processes(Manager):  # type: ignore[misc]  # honcho has no types
 
     def _watch(self) -> None:
         self._look_after()
-        if self._is_wanted_down and self._all_started():
+        if self._is_wanted_down and self._all_started() and self._first_is_gone():
             super().terminate()
+
+    def _first_is_gone(self) -> bool:
+        first = self._processes[self._first]
+        if first.get("returncode") is not None:
+            return True
+        if not self._first_asked_at:
+            self._first_asked_at = time.monotonic()
+            self._procmgr.terminate(first["pid"])
+        return time.monotonic() - self._first_asked_at > _HAND_BACK_S
 
 
 @dataclass
@@ -91,7 +110,7 @@ class Stack:
             LaunchError: a process ended by itself; the sentence names it.
         """
         multiprocessing.set_start_method("fork", force=True)
-        self.processes = Processes(self.printer, self._look_after)
+        self.processes = Processes(self.printer, self._look_after, first="worker")
         try:
             for service in self.servers.all:
                 service.start()

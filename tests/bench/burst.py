@@ -24,14 +24,16 @@ _PART = 1000
 def measure(site: Site, burst: int = BURST) -> dict[str, Any]:
     """Accept a burst while somebody reads pages; then watch the machine work on it."""
     place = site.open("Burst", detailed=False, people=PEOPLE)
-    pages, over = list[float](), threading.Event()
-    reader = threading.Thread(target=_read, args=(site, place, pages, over), daemon=True)
-    reader.start()
-    began = time.monotonic()
-    accepted, seconds = _submit_all(site, place, burst)
-    took_s = time.monotonic() - began
-    over.set()
-    reader.join()
+    over, paths = threading.Event(), site.pages_of(place)
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(_read, site, place, paths, over)
+        began = time.monotonic()
+        try:
+            accepted, seconds = _submit_all(site, place, burst)
+        finally:
+            over.set()
+        took_s = time.monotonic() - began
+        pages = reading.result()
     kept = site.count_submissions(place)
     return {
         "submissions": burst,
@@ -66,15 +68,16 @@ def _submit_all(site: Site, place: Place, count: int) -> tuple[list[int], list[f
     return [submission_id for submission_id, _ in found], [seconds for _, seconds in found]
 
 
-def _read(site: Site, place: Place, seconds: list[float], over: threading.Event) -> None:
-    """Open the board, one's own submissions and the list of benchmarks, in turn."""
-    paths = site.pages_of(place)
+def _read(site: Site, place: Place, paths: list[str], over: threading.Event) -> list[float]:
+    """Open pages in turn as somebody who reads meanwhile; return how long each took, in seconds."""
+    seconds = list[float]()
     for path in itertools.cycle(paths):
         began = time.monotonic()
         site.read(place, path)
         seconds.append(time.monotonic() - began)
         if over.wait(_READ_EVERY_S):
-            return
+            break
+    return seconds
 
 
 def _drain(site: Site, place: Place) -> float:

@@ -201,7 +201,7 @@ class Site:
         return [
             f"/phases/{place.phase_id}/leaderboard",
             f"/benchmarks/{competition_id}/submissions",
-            "/benchmarks",
+            "/benchmarks/",
         ]
 
     def read(self, place: Place, path: str) -> bytes:
