@@ -19,6 +19,9 @@ from worker.transfer import Store
 from worker.turn import Turn
 from worker.volumes import Volumes, release
 
+PROGRAM_STEPS = (Step.INGEST, Step.SCORE)
+"""The steps that start containers."""
+
 
 class StopSign:
     """Tells every thread of an attempt to stop, and why. The first reason counts."""
@@ -89,6 +92,8 @@ class Run:
     image: Future[str] | None = None
     preview: Future[None] | None = None
     """Stores detailed results while scoring rewrites them."""
+    unsaid: list[Step] = field(default_factory=list)
+    """Steps that prepared themselves while another attempt's containers ran."""
     early_upload: Future[None] | None = None
     """The prediction output's way to the store, while scoring runs."""
 
@@ -101,6 +106,24 @@ class Run:
     def scoring_output(self) -> Path:
         """What the scoring program leaves."""
         return self.folder / "scoring_output"
+
+    def enter(self, step: Step) -> None:
+        """Say that a step begins; one that runs programs begins when it is this attempt's turn."""
+        self.unsaid.append(step)
+        if step not in PROGRAM_STEPS or self.turn.is_taken:
+            self.say_steps()
+
+    def take_turn(self) -> None:
+        """Wait until no other attempt's containers run; only then programs may be started."""
+        self.turn.take(self.check)
+        self.say_steps()
+
+    def say_steps(self) -> None:
+        """Say the steps that have begun and of which nothing was said yet."""
+        for step in self.unsaid:
+            where = {"engine": self.engine.name, "image_digest": self.image_digest}
+            self.report.step(step, **(where if step in PROGRAM_STEPS else {}))
+        self.unsaid.clear()
 
     def note(self, text: str, failed: Step | None = None) -> None:
         """Tell whoever reads the run something that does not end it; see :meth:`Reporter.note`."""

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import wait
 from types import FrameType
-from typing import Any
 
 from worker.client import App, Reporter
 from worker.contract import Blame, RunSpec, Step
@@ -82,7 +81,7 @@ def execute(run: Run) -> None:
     try:
         for name, step in STEPS:
             run.check()
-            report.step(name, **_where(run, name))
+            run.enter(name)
             step(run)
             if name is Step.SCORE:
                 run.turn.give_back()
@@ -106,13 +105,6 @@ def execute(run: Run) -> None:
         event(log, "attempt.over", run_id=run.spec.run_id, attempt=run.spec.attempt)
 
 
-def _where(run: Run, step: Step) -> dict[str, Any]:
-    """Return what a step's event says about the engine and the image."""
-    if step not in (Step.INGEST, Step.SCORE):
-        return {}
-    return {"engine": run.engine.name, "image_digest": run.image_digest}
-
-
 def _finish(run: Run) -> None:
     if run.scores is None:
         raise RunFailed("Scoring ended without scores.", Blame.PLATFORM)
@@ -124,6 +116,7 @@ def _fail(run: Run, reason: RunFailed) -> None:
     run.turn.give_back()
     if run.early_upload:  # what was predicted helps to see why scoring failed
         wait([run.early_upload], timeout=_EARLY_UPLOAD_S)
+    run.say_steps()  # people are told which step failed
     if reason.log:
         run.note(reason.log)
     run.report.failed(str(reason), reason.blame, run.container_s)

@@ -78,7 +78,7 @@ def run_parts(run: Run, parts: Sequence[Part], *, until: Role | None = None) -> 
         RunFailed: time or space ran out, or the machine failed.
         Stopped: the attempt must end; every container is killed.
     """
-    run.turn.take(run.check)
+    run.take_turn()
     mounts = [mount for part in parts for mount in part.mounts]
     watch = Watch(run, parts[0].role, mounts, parts[0].blame)
     started: list[tuple[Part, Running]] = []

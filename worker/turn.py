@@ -37,13 +37,18 @@ class Turn:
         self._fd = -1
         self._took_at = 0.0
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether this attempt's containers may run now."""
+        return self._fd >= 0
+
     def take(self, check: Callable[[], None]) -> None:
         """Wait until no other attempt's containers run.
 
         Args:
             check: raises what ends the waiting.
         """
-        if self._fd >= 0:
+        if self.is_taken:
             return
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

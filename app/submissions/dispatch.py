@@ -181,5 +181,5 @@ def _sweep_silent(now: datetime) -> int:
         .where(Run.state == State.RUNNING, Attempt.lease_until < now)
     ).all()
     for run in silent:
-        outcome.lose(run, outcome.SILENT, now=now)
+        outcome.lose_silent(run, now=now)
     return len(silent)

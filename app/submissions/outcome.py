@@ -29,6 +29,10 @@ on_waiting: list[Callable[[], Any]] = []
 SILENT = "The machine stopped answering."
 """Why an attempt ends whose lease nobody renewed."""
 
+_BEFORE_PROGRAMS = ("", Step.FETCH, Step.UNPACK)
+_MOST_ATTEMPTS = 10
+"""However a run's attempts end, the ones after this many count."""
+
 _ADVANCE = {State.HELD: 0, State.QUEUED: 1, State.SENT: 2, State.RUNNING: 3}
 
 
@@ -75,12 +79,26 @@ def hand_back(
         refresh_state(run.submission_id)
 
 
-def lose(run: Run, why: str, *, now: datetime) -> None:
-    """Give a run a new attempt after a failure of ours, or end it when it had enough."""
+def lose_silent(run: Run, *, now: datetime) -> None:
+    """Take a run from a machine that stopped answering.
+
+    A machine prepares the next run while one is at work. When it dies it takes both with it, and
+    the one whose programs had not begun cannot have been the cause.
+    """
+    counts = run.step not in _BEFORE_PROGRAMS or run.attempt >= _MOST_ATTEMPTS
+    lose(run, SILENT, now=now, counts=counts)
+
+
+def lose(run: Run, why: str, *, now: datetime, counts: bool = True) -> None:
+    """Give a run a new attempt after a failure of ours, or end it when it had enough.
+
+    Args:
+        counts: whether this attempt is one of those that a run may lose.
+    """
     attempts = db.session.scalars(
         select(Attempt).where(Attempt.run_id == run.id, Attempt.is_failure)
     ).all()
-    if len(attempts) + 1 >= settings().max_attempts:
+    if counts and len(attempts) + 1 >= settings().max_attempts:
         reason = (
             f"The platform failed, not your submission: {why} It was tried {len(attempts) + 1} "
             "times and does not count against your limits. Submit it again, or ask the organizer."
@@ -88,7 +106,7 @@ def lose(run: Run, why: str, *, now: datetime) -> None:
         end(run, State.FAILED, now=now, reason=reason, blame=Blame.PLATFORM, failure=True)
         return
     if move(run, State.QUEUED):
-        _close(run, why, now, failure=True)
+        _close(run, why, now, failure=counts)
         run.notes = [*run.notes, f"Attempt {run.attempt} was lost: {why} A new one follows."]
         event(log, "run.lost", run_id=run.id, attempt=run.attempt, level=logging.WARNING)
         _ring()

@@ -21,7 +21,6 @@ from client.launcher.errors import LaunchError
 from client.launcher.home import ROOT, Home
 from client.launcher.services import HOST, last_line
 
-
 _HAND_BACK_S = 15.0
 """How long the worker may take to finish its run or hand it back."""
 

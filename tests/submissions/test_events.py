@@ -12,7 +12,8 @@ from app.competitions.models import Phase
 from app.errors import Conflict, Invalid, NotFound
 from app.platform.db import db, unit_of_work
 from app.platform.storage import ObjectRef
-from app.submissions import dispatch, events, quota
+from app.queues.models import Machine
+from app.submissions import dispatch, events, outcome, quota
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, RunScore, State, Submission
 from tests.factories import NOW
 from tests.fakes.carrier import FakeCarrier
@@ -260,6 +261,43 @@ def test_silent_run_is_taken_away_and_tried_again(
     assert (run.state, run.attempt) == (State.SENT, 2)
     with pytest.raises(Conflict):
         tell(sent[0], finished(2, score=1.0))
+
+
+@pytest.mark.parametrize(
+    ("step", "counted"), [("", 0), ("fetch", 0), ("unpack", 0), ("ingest", 1), ("score", 1)]
+)
+def test_machine_that_dies_costs_only_the_run_whose_programs_had_begun(
+    sent: list[dict[str, object]], step: str, counted: int
+) -> None:
+    tell(sent[0], started())
+    if step:
+        tell(sent[0], RunEvent(seq=2, kind=Kind.STEP, step=step))
+    dispatch.sweep(now=NOW + timedelta(seconds=61))
+    lost = db.session.scalars(
+        select(Attempt).where(Attempt.run_id == sent[0]["run_id"], Attempt.number == 1)
+    ).one()
+    assert (lost.is_failure, lost.outcome) == (bool(counted), outcome.SILENT)
+    assert run_of(sent[0]).notes == [
+        "Attempt 1 was lost: The machine stopped answering. A new one follows."
+    ]
+
+
+def test_run_that_kills_every_machine_before_its_programs_begin_ends_in_the_end(
+    sent: list[dict[str, object]], carrier: FakeCarrier
+) -> None:
+    run_id, now = sent[0]["run_id"], NOW
+    for _ in range(20):
+        spec = [s for _, _, s in carrier.runs if s["run_id"] == run_id][-1]
+        if run_of(spec).state != State.SENT:
+            break
+        tell(spec, started(), now=now)
+        now += timedelta(seconds=61)
+        dispatch.sweep(now=now)
+        with unit_of_work():
+            db.session.scalars(select(Machine)).one().last_seen_at = now
+        dispatch.dispatch(now=now)
+    run = run_of(sent[0])
+    assert (run.state, run.attempt, run.blame) == (State.FAILED, 12, "platform")
 
 
 @settings(

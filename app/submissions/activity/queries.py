@@ -135,7 +135,6 @@ def _figures(scope: ColumnElement[bool], machine_ids: Collection[int], now: date
     lost = db.session.scalar(
         select(func.count()).where(
             Attempt.machine_id.in_(machine_ids),
-            Attempt.is_failure,
             Attempt.ended_at > now - timedelta(hours=1),
             Attempt.outcome.contains(outcome.SILENT),
         )
