@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +22,10 @@ from app.platform.logging import event as log_event
 log = logging.getLogger(__name__)
 _EFFECTS = "effects"
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
+_turn = threading.Lock()
+_HAS_TURN = "has_turn"
+_BUSY_S = 10
+os.register_at_fork(after_in_child=_turn._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -71,7 +77,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
         for pragma in (
             "journal_mode=WAL",
             "foreign_keys=ON",
-            "busy_timeout=10000",
+            f"busy_timeout={_BUSY_S * 1000}",
             "synchronous=NORMAL",
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -79,9 +85,29 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
-    """Take SQLite's write lock at the start of a writing transaction, never half-way."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if _writing.get() else "BEGIN")
+    """Take SQLite's write lock at the start of a writing transaction, never half-way.
+
+    SQLite lets writers who wait look again now and then, so that one of them may starve. Those of
+    this process therefore wait for each other here, where the lock goes to whoever came first.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    if not _writing.get():
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.info[_HAS_TURN] = _turn.acquire(timeout=_BUSY_S)
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except BaseException:
+        _give_up_turn(connection)
+        raise
+
+
+@event.listens_for(Engine, "commit")
+@event.listens_for(Engine, "rollback")
+def _give_up_turn(connection: Connection) -> None:
+    if connection.info.pop(_HAS_TURN, False):
+        _turn.release()
 
 
 def will_write(value: bool) -> None:
@@ -133,6 +159,18 @@ def unit_of_work() -> Iterator[None]:
         rollback()
         raise
     finally:
+        _writing.reset(token)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """A look at what is saved, whatever this thread wrote before: it holds nobody up."""
+    token = _writing.set(False)
+    db.session.rollback()
+    try:
+        yield
+    finally:
+        db.session.rollback()
         _writing.reset(token)
 
 

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.orm import joinedload
 
 from app.competitions.models import Phase
@@ -14,7 +14,7 @@ from app.errors import Unavailable
 from app.platform import queueing
 from app.platform.clock import now as clock_now
 from app.platform.configured import settings
-from app.platform.db import db, is_postgresql, unit_of_work
+from app.platform.db import db, is_postgresql, reading, unit_of_work
 from app.platform.logging import event
 from app.queues import queries as queues
 from app.queues.models import ComputeQueue
@@ -39,7 +39,7 @@ def ring() -> None:
 
 def dispatch(*, now: datetime) -> int:
     """Send to each queue as many runs as it has free machines, plus one; returns how many."""
-    with unit_of_work():
+    with reading():
         rooms = [(queue.id, queue.qid, room) for queue, room in _room(now) if room > 0]
     # Asked outside of any transaction: a Redis that is away answers late, and costs no attempt.
     open_queues = {queue_id: room for queue_id, qid, room in rooms if _answers(qid)}
@@ -66,27 +66,20 @@ def _answers(qid: str) -> bool:
 
 def _room(now: datetime) -> list[tuple[ComputeQueue, int]]:
     """Return the queues with waiting runs and how many each can be sent."""
-    machines = queues.online_machines(now)
-    counts = db.session.execute(
-        select(Run.queue_id, Run.state, func.count())
-        .where(Run.state.in_([State.QUEUED, *scheduling.IN_FLIGHT]))
-        .group_by(Run.queue_id, Run.state)
-    )
-    by_queue: dict[int, dict[str, int]] = {}
-    for queue_id, state, count in counts:
-        by_queue.setdefault(queue_id, {})[state] = count
-    waiting = {qid: states for qid, states in by_queue.items() if states.get(State.QUEUED)}
+    # Not counted: thousands may wait, and this is asked for every one of them.
+    waits = exists().where(Run.state == State.QUEUED, Run.queue_id == ComputeQueue.id)
+    waiting = db.session.scalars(select(ComputeQueue).where(waits)).all()
     if not waiting:
         return []
-    found = db.session.scalars(select(ComputeQueue).where(ComputeQueue.id.in_(waiting)))
+    machines = queues.online_machines(now)
+    counts = db.session.execute(
+        select(Run.queue_id, func.count())
+        .where(Run.state.in_(scheduling.IN_FLIGHT))
+        .group_by(Run.queue_id)
+    )
+    under_way = dict(counts.tuples().all())
     return [
-        (
-            queue,
-            machines.get(queue.id, 0)
-            + 1
-            - sum(waiting[queue.id].get(s, 0) for s in scheduling.IN_FLIGHT),
-        )
-        for queue in found
+        (queue, machines.get(queue.id, 0) + 1 - under_way.get(queue.id, 0)) for queue in waiting
     ]
 
 
@@ -95,7 +88,7 @@ def _release(queue: ComputeQueue, room: int, now: datetime) -> list[_Message]:
     for run_id in scheduling.next_runs(queue, room):
         taken = db.session.execute(
             update(Run)
-            .where(Run.id == run_id, Run.state == State.QUEUED)
+            .where(Run.id == run_id, Run.state == State.QUEUED, Run.queue_id == queue.id)
             .values(state=State.SENT, sent_at=now)
         )
         if taken.rowcount:  # type: ignore[attr-defined] # 0: another process was faster
