@@ -46,12 +46,16 @@ def load(raw: bytes) -> object:
     try:
         return _Loader(raw.decode("utf-8-sig")).get_single_data()
     except UnicodeDecodeError as error:
-        raise BadYaml(f"byte {error.start + 1} is not UTF-8") from error
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise BadYaml(f"line {line}: it is not UTF-8 text") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"line {mark.line + 1}: " if mark else ""
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise BadYaml(f"{where}{error.problem or error.context}") from error
-    except yaml.YAMLError as error:  # a character that YAML does not allow
+    except yaml.reader.ReaderError as error:  # a character that YAML does not allow
+        line = raw.decode("utf-8-sig").count("\n", 0, error.position) + 1
+        raise BadYaml(f"line {line}: {str(error).splitlines()[0]}") from error
+    except yaml.YAMLError as error:
         raise BadYaml(str(error).splitlines()[0]) from error
     except (RecursionError, ValueError, TypeError, OverflowError) as error:
         if isinstance(error, BadYaml):

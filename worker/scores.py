@@ -47,7 +47,8 @@ def read(folder: Path) -> Scores:
     for name in (JSON_NAME, TEXT_NAME):
         raw = _bytes(folder, name)
         if raw is not None:
-            return _sorted_out(name, _json(raw) if name == JSON_NAME else _yaml(raw))
+            found = _json(raw) if name == JSON_NAME else _yaml(raw)
+            return _sorted_out(name, found, raw.decode("utf-8-sig", "replace"))
     raise BadScores(
         f"the output folder has neither {JSON_NAME} nor {TEXT_NAME}; the scoring program must "
         "write one of them into $output"
@@ -71,7 +72,11 @@ def _json(raw: bytes) -> object:
             raw.decode("utf-8-sig"), parse_int=_whole, parse_float=float, object_pairs_hook=_pairs
         )
     except json.JSONDecodeError as error:
-        raise BadScores(f"{JSON_NAME}, line {error.lineno}: {error.msg}") from error
+        where = f"{JSON_NAME}, line {error.lineno}, column {error.colno}"
+        raise BadScores(f"{where}: {error.msg}") from error
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise BadScores(f"{JSON_NAME}, line {line}: it is not UTF-8 text") from error
     except (ValueError, RecursionError) as error:
         raise BadScores(f"{JSON_NAME} is not JSON text ({type(error).__name__})") from error
 
@@ -95,7 +100,7 @@ def _yaml(raw: bytes) -> object:
         raise BadScores(f"{TEXT_NAME}, {error}") from error
 
 
-def _sorted_out(name: str, found: object) -> Scores:
+def _sorted_out(name: str, found: object, raw: str) -> Scores:
     if not isinstance(found, dict):
         raise BadScores(
             f"{name} must map each key to a number, such as accuracy: 0.9; it holds {_kind(found)}"
@@ -107,10 +112,22 @@ def _sorted_out(name: str, found: object) -> Scores:
         text = str(key).encode("utf-8", "replace").decode().replace("\x00", "\ufffd")[:200]
         number, reason = _number(value)
         if number is None:
-            scores.rejected[text] = reason
+            line = _line_of(name, str(key), raw)
+            scores.rejected[text] = f"{reason} (line {line} of {name})" if line else reason
         else:
             scores.values[text] = number
     return scores
+
+
+def _line_of(name: str, key: str, raw: str) -> int:
+    """Return the line of a key, or 0 where it stands in the file more than once, or not as such."""
+    if name == JSON_NAME:
+        forms = {json.dumps(key), json.dumps(key, ensure_ascii=False)}
+        pattern = f"({'|'.join(map(re.escape, sorted(forms)))})\\s*:"
+    else:
+        pattern = f"^([\"']?){re.escape(key)}\\1\\s*:"
+    places = [found.start() for found in re.finditer(pattern, raw, re.MULTILINE)]
+    return raw.count("\n", 0, places[0]) + 1 if len(places) == 1 else 0
 
 
 def _number(value: object) -> tuple[float | None, str]:

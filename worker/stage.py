@@ -253,8 +253,7 @@ def trouble(run: Run, part: Part) -> str:
             "here; use the tokens, such as $input and $output, in place of /app paths."
         )
     if part.role is Role.SCORING_PROGRAM:
-        # It saw the reference data, and a participant reads this sentence.
-        return f"{sentence} Its log says why, where the organizer lets you read it."
+        return sentence  # what it said may quote the reference data, and a participant reads this
     return f"{sentence} {_last_line(part.tail)}".strip()
 
 

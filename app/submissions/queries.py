@@ -56,6 +56,7 @@ class StatusRow:
     can_see_outputs: bool
     is_organizer: bool
     is_owner: bool
+    can_read_scoring_log: bool
     waiting: waiting.Outlook | None
     """What it waits for, while it does."""
 
@@ -118,6 +119,7 @@ def status(submission: Submission, viewer: Viewer, *, now: datetime) -> StatusRo
         can_see_outputs=policy.can(viewer, Act.SUBMISSION_VIEW_OUTPUTS, submission),
         is_organizer=is_organizer,
         is_owner=submission.owner_id == viewer.user_id,
+        can_read_scoring_log=Stream.SCORING_STDERR in visible,
         waiting=waiting.outlook(submission, now=now),
     )
 

@@ -287,6 +287,8 @@ def test_predictions_that_cannot_be_scored_fail_with_a_reason(
     assert scored.returncode == 1
     assert reason in scored.stderr
     assert "Traceback" not in scored.stderr
+    said = (tmp_path / "scores" / "submission_error.txt").read_text()
+    assert said.strip() == scored.stderr.strip()
 
 
 @pytest.mark.parametrize(

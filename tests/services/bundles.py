@@ -21,6 +21,8 @@ time.sleep(orders.get("sleep", 0))
 for name in ("scores.json", "scores.txt", "detailed_results.html"):
     if (res / name).exists():
         shutil.copy(res / name, out / name)
+if "error" in orders:
+    (out / "submission_error.txt").write_text(orders["error"])
 sys.exit(orders.get("exit", 0))
 """
 """A scoring program that hands on the scores it is given, and does what ``orders.json`` says."""

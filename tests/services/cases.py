@@ -73,6 +73,7 @@ def benchmarks() -> dict[str, bytes]:
         "code": bundle("Code", input_data=NUMBERS),
         "hasty": bundle("Hasty", scoring=obey, phase={"execution_time_limit": 2}),
         "counting": bundle("Counting", phase={"count_failed_submissions": True}),
+        "strict": bundle("Strict", scoring=obey, phase={"count_failed_submissions": True}),
         "results only": bundle("Results", phase={"accepts_only_result_submissions": True}),
         "dataset": bundle(
             "Dataset", ingestion=program(_ALGORITHM, _INGEST), input_data={"model.txt": "0.5"}
@@ -161,7 +162,8 @@ _ODD: dict[str, tuple[str, str]] = {
 _UNREADABLE: dict[str, tuple[bytes, str]] = {
     "deep nesting": (_scores("[" * 20000), "not JSON text"),
     "a list of scores": (_scores("[1]"), "must map each key"),
-    "broken JSON": (_scores('{"score": 1'), "line 1"),
+    "broken JSON": (_scores('{"score": 1,\n"b": x}'), "scores.json, line 2, column 6"),
+    "broken YAML": (_plain_scores("score: 1\nb: [2\n"), "scores.txt, line 3, column 1"),
     "more than 64 KiB": (_scores(json.dumps({"pad": "x" * 70000})), "the limit is 65536"),
     "no scores at all": (zipped({"other.txt": "1"}), "neither scores.json nor scores.txt"),
     "YAML that calls a program": (
@@ -187,6 +189,15 @@ RESULTS = [
          check=lambda seen: seen.run.outputs["detailed_results"] == b"<h1>Well done</h1>"),
     Case("scoring fails", "echo", _orders(exit=3), "failed", reason="scoring program ended with code 3",
          blame="organizer"),
+    Case("scoring names the submission's fault", "echo", zipped({"orders.json": json.dumps(
+             {"error": "It lacks 3 of 7 cases.\n", "exit": 1})}), "failed", blame="participant",
+         reason="says that the submission is at fault: “It lacks 3 of 7 cases.”$",
+         check=lambda seen: not seen.counts),
+    Case("scoring names a fault and ends well", "strict", zipped({"orders.json": json.dumps(
+             {"error": "It lacks 3 of 7 cases."})}), "failed", blame="participant",
+         reason="“It lacks 3 of 7 cases.”$", check=lambda seen: seen.counts),
+    Case("scoring names a fault and scores", "echo", _orders(error="2 rows were ignored"), score=1,
+         note="says of the submission: “2 rows were ignored”"),
     Case("scoring is too slow", "hasty", _orders(sleep=30), "failed", blame="organizer",
          reason="scoring program took longer than the limit of 2 seconds"),
     *(

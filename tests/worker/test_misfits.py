@@ -149,7 +149,7 @@ def test_time_limit_names_who_took_too_long(
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [('{"accuracy": 1,\n "f1": }', "scores.json, line 2"), ("[1, 2]", "must map each key"),
+    [('{"accuracy": 1,\n "f1": }', "scores.json, line 2, column 8"), ("[1, 2]", "must map each key"),
      (None, "neither scores.json nor scores.txt")],
 )  # fmt: skip
 def test_bad_scores_file_is_named_with_its_line(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.engine import Desk, FakeEngine, score_of
+from tests.fakes.engine import Desk, FakeEngine, Program, score_of
 from tests.patience import PATIENCE_S
 from tests.worker.conftest import SCORING
 from tests.worker.site import SIGNATURE, TOKEN, Site, make_spec, zip_of
@@ -272,6 +272,75 @@ def test_words_of_the_scoring_program_stay_out_of_the_reason(site: Site, attempt
     assert "canary-of-the-truth" in site.log("scoring_stderr")
 
 
+def _blames(text: str, *, code: int = 1, scores: str = "") -> Program:
+    def program(desk: Desk) -> int:
+        desk.write("submission_error.txt", text)
+        if scores:
+            desk.write("scores.json", scores)
+        return code
+
+    return program
+
+
+@pytest.mark.parametrize(
+    ("code", "scores"), [(1, ""), (0, ""), (0, "{}"), (0, '{"accuracy"'), (3, '{"accuracy": 1}')]
+)
+def test_scoring_program_can_lay_a_failure_to_the_submission(
+    site: Site, attempt: Attempt, code: int, scores: str
+) -> None:
+    blames = _blames("It lacks 3 of 7 cases.\n", code=code, scores=scores)
+    attempt(FakeEngine({Role.SCORING_PROGRAM: blames}))
+    assert (site.last().kind, site.last().blame) == (Kind.FAILED, Blame.PARTICIPANT)
+    assert site.last().text == (
+        "The scoring program says that the submission is at fault: “It lacks 3 of 7 cases.”"
+    )
+
+
+def test_word_against_a_submission_that_has_scores_is_a_note(site: Site, attempt: Attempt) -> None:
+    blames = _blames("2 rows were ignored", code=0, scores='{"accuracy": 1}')
+    attempt(FakeEngine({Role.SCORING_PROGRAM: blames}))
+    assert site.last().kind == Kind.FINISHED
+    assert "The scoring program says of the submission: “2 rows were ignored”" in site.notes()
+
+
+def test_empty_word_against_a_submission_is_none(site: Site, attempt: Attempt) -> None:
+    attempt(FakeEngine({Role.SCORING_PROGRAM: _blames(" \n")}))
+    assert site.last().blame == Blame.ORGANIZER
+
+
+def test_only_the_scoring_programs_own_folder_can_blame(site: Site, attempt: Attempt) -> None:
+    site.inputs["submission"] = zip_of({"submission_error.txt": "from the submission"})
+    site.inputs["ingestion_program"] = zip_of({"metadata": "command: ingest $shared"})
+    written = threading.Event()
+
+    def forge(desk: Desk) -> int:
+        for folder in ("/app/output", "/app/shared"):
+            (desk.folder(folder) / "submission_error.txt").write_text("from beside")
+        written.set()
+        return 0
+
+    def crash(desk: Desk) -> int:
+        written.wait(PATIENCE_S)
+        return 1
+
+    engine = FakeEngine({Role.SCORING_PROGRAM: crash, Role.SCORING_INGESTION: forge})
+    attempt(engine, ingestion_only_during_scoring=True)
+    assert site.last().blame == Blame.ORGANIZER
+    assert "from" not in site.last().text + site.notes()
+
+
+def test_files_taken_as_results_are_mentioned_only_where_programs_are_taken_too(
+    site: Site, attempt: Attempt
+) -> None:
+    said = {}
+    for only in (False, True):
+        attempt(FakeEngine({Role.SCORING_PROGRAM: lambda _: 1}), result_only=only)
+        said[only] = site.last().text
+        site.events.clear()
+    assert "its files were taken as results" in said[False]
+    assert said[True] == "The scoring program ended with code 1."
+
+
 @pytest.mark.parametrize(
     ("scoring", "sentence"),
     [
@@ -459,7 +528,8 @@ def test_odd_scores_are_left_out_and_named(site: Site, attempt: Attempt) -> None
     attempt(FakeEngine({Role.SCORING_PROGRAM: program}))
     assert site.last().scores == {"accuracy": 0.5, "t": 3.5}
     assert site.last().rejected == {
-        "loss": "is nan, not a finite number", "nested": "is a mapping, not a number",
+        "loss": "is nan, not a finite number (line 1 of scores.json)",
+        "nested": "is a mapping, not a number (line 1 of scores.json)",
     }  # fmt: skip
     assert "'loss' is nan" in site.notes()
 

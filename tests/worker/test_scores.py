@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,43 @@ def test_text_is_read_as_yaml_1_1(tmp_path: Path) -> None:
 def test_odd_value_is_left_out_with_its_reason(tmp_path: Path, value: str, reason: str) -> None:
     values, rejected = scores(tmp_path, "scores.json", f'{{"good": 1, "odd": {value}}}')
     assert values == {"good": 1.0}
-    assert rejected == {"odd": reason}
+    where = " (line 1 of scores.json)" if value.count("odd") == 0 else ""
+    assert rejected == {"odd": reason + where}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("scores.json", '{\n  "good": 1,\n  "odd": null\n}', 3),
+        ("scores.json", '{"good": 1,\n"\\u00f6dd": null}', 2),
+        ("scores.json", '{"odd": null,\n"deep": {"odd": 1}}', 0),
+        ("scores.txt", "good: 1\n'odd': .nan\n", 2),
+        ("scores.txt", "{good: 1, odd: .nan}\n", 0),
+    ],
+)
+def test_odd_value_names_its_line_where_that_is_certain(
+    tmp_path: Path, name: str, content: str, line: int
+) -> None:
+    _, rejected = scores(tmp_path, name, content)
+    reason = next(why for key, why in rejected.items() if key.endswith("dd"))
+    assert re.findall(r"line (\d+) of", reason) == ([str(line)] if line else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("scores.json", '{\n  "a": 1,\n  b: 2\n}', "scores.json, line 3, column 3: "),
+        ("scores.json", '{"a": 1,\n"b": 1', "scores.json, line 2, column 7: "),
+        ("scores.json", b'{"a": 1,\n"b\xff": 1}', "scores.json, line 2: it is not UTF-8"),
+        ("scores.txt", "a: 1\nb: [1\n", "scores.txt, line 3, column 1: "),
+        ("scores.txt", b"a: 1\n\xff: 2\n", "scores.txt, line 2: it is not UTF-8"),
+        ("scores.txt", "a: 1\nb: \x07\n", "scores.txt, line 2: "),
+    ],
+)
+def test_broken_file_names_the_place(
+    tmp_path: Path, name: str, content: str | bytes, place: str
+) -> None:
+    assert refusal(tmp_path, name, content).startswith(place)
 
 
 def test_odd_values_of_yaml_are_left_out_too(tmp_path: Path) -> None:

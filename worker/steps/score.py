@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker import scores
+from worker import complaint, scores
 from worker.command import Role
 from worker.contract import Blame, Input
 from worker.engines import Mount
@@ -15,6 +15,8 @@ from worker.steps.upload import begin_preview
 from worker.transfer import disk_failure
 
 _MAX_SHOWN = 20
+_MAX_NOTED = 900
+"""Of a complaint in a note, which has less room than a reason."""
 
 
 def score(run: Run) -> None:
@@ -26,9 +28,9 @@ def score(run: Run) -> None:
 
     Raises:
         RunFailed: the scoring program did not end with code 0, or left no usable scores file, or
-            time, memory or space ran out.
+            time, memory or space ran out; the participant's to mend where the program says so.
 
-    Source: docs/reference/contract.md, "Scores".
+    Source: docs/reference/contract.md, "Scores" and "When the submission is at fault".
     """
     try:
         parts = _parts(run)
@@ -38,11 +40,13 @@ def score(run: Run) -> None:
         finally:
             if preview:
                 preview.stop()
+        # Ingestion beside scoring has an output of its own: only the scoring program's word counts.
+        said = complaint.read(run.scoring_output)
         reason = trouble(run, parts[0])
         if reason:
-            raise _scoring_failed(run, reason)
+            raise _submission_failed(run, said) if said else _scoring_failed(run, reason)
         write_metadata(run, run.scoring_output, parts)
-        _read_scores(run)
+        _read_scores(run, said)
     except OSError as error:
         raise disk_failure(error) from error
 
@@ -96,11 +100,17 @@ def _ingestion(run: Run, both: tuple[Mount, ...]) -> Part | None:
     return Part(Role.SCORING_INGESTION, program, mounts, Blame.PARTICIPANT)
 
 
-def _read_scores(run: Run) -> None:
+def _read_scores(run: Run, said: str) -> None:
     try:
         run.scores = scores.read(run.scoring_output)
     except scores.BadScores as error:
+        if said:
+            raise _submission_failed(run, said) from error
         raise RunFailed(f"The scores cannot be read: {error}.", Blame.ORGANIZER) from error
+    if said and not run.scores.values:
+        raise _submission_failed(run, said)
+    if said:
+        run.note(f"The scoring program says of the submission: “{said[:_MAX_NOTED]}”")
     rejected = [f"{key!r} {why}" for key, why in run.scores.rejected.items()]
     if rejected:
         shown = "; ".join(rejected[:_MAX_SHOWN])
@@ -108,14 +118,23 @@ def _read_scores(run: Run) -> None:
         run.note(f"Scores left out: {shown}{f'; and {more} more' if more > 0 else ''}.")
 
 
+def _submission_failed(run: Run, said: str) -> RunFailed:
+    """Return the failure that the scoring program lays to the submission, in its own words."""
+    verdict = f"The scoring program says that the submission is at fault: “{said}”"
+    return RunFailed(" ".join([*run.remarks, verdict]), Blame.PARTICIPANT)
+
+
 def _scoring_failed(run: Run, reason: str) -> RunFailed:
     """Return the failure, quoting what went wrong before: that is what usually broke scoring."""
+    if run.remarks:
+        return RunFailed(
+            f"{' '.join(run.remarks)} Then scoring failed: {reason}", Blame.PARTICIPANT
+        )
     submission = run.programs.get(Input.SUBMISSION)
-    if not run.remarks:
-        if submission is None or not submission.has_metadata:
-            reason += (
-                " The submission has no metadata file, so its files were taken as results and "
-                "nothing of it was run."
-            )
-        return RunFailed(reason, Blame.ORGANIZER)
-    return RunFailed(f"{' '.join(run.remarks)} Then scoring failed: {reason}", Blame.PARTICIPANT)
+    is_program = submission is not None and submission.has_metadata
+    if not is_program and not run.spec.result_only:
+        reason += (
+            " The submission has no metadata file, so its files were taken as results and "
+            "nothing of it was run."
+        )
+    return RunFailed(reason, Blame.ORGANIZER)

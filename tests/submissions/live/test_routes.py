@@ -274,7 +274,7 @@ def test_waiting_page_learns_of_its_place_now_and_then(
     assert ask(client, path).status_code == 204
     clock.advance(3)
     answer = ask(client, path)
-    assert "starts when one comes back" in answer.text
+    assert "starts when one is online again" in answer.text
     assert ask(client, answer.headers["Live-Next"]).status_code == 204
 
 
@@ -441,6 +441,7 @@ def test_last_words_of_a_failed_program_are_quoted_to_who_may_read_them(
     pavels = client.get(f"/submissions/{submission.id}").text
     assert "patient 17" not in pavels
     assert "This is the organizer&#39;s to mend" in pavels
+    assert "is for the organizer alone to read" in pavels
     log_in(client, db.session.scalars(select(User).where(User.username == "olga")).one())
     olgas = client.get(f"/submissions/{submission.id}").text
     quoted = olgas[olgas.index("last-words") :]
@@ -448,3 +449,4 @@ def test_last_words_of_a_failed_program_are_quoted_to_who_may_read_them(
     assert "line 11\n" in quoted[: quoted.index("</pre>")]
     assert "line 10\n" not in quoted[: quoted.index("</pre>")]
     assert "This is yours to mend, as the organizer" in olgas
+    assert "is for the organizer alone to read" not in olgas

@@ -118,4 +118,6 @@ if __name__ == "__main__":
     try:
         main(*(Path(argument) for argument in sys.argv[1:4]))
     except Unusable as reason:
+        # The platform shows the participant this file, and says that the failure is theirs.
+        (Path(sys.argv[3]) / "submission_error.txt").write_text(str(reason), encoding="utf-8")
         sys.exit(str(reason))
