@@ -67,6 +67,8 @@ class Lab:
         _ip("netns", "add", self._name)
         self._running.callback(_ip, "netns", "delete", self._name)
         _ip("link", "add", self._cable, "type", "veth", "peer", "name", there)
+        # The kernel takes a namespace apart some time later, and its cable only then.
+        self._running.callback(_ip, "link", "delete", self._cable)
         _ip("link", "set", there, "netns", self._name)
         _ip("address", "add", f"{_HERE}/30", "dev", self._cable)
         _ip("link", "set", self._cable, "up")
