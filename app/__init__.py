@@ -109,6 +109,7 @@ def _features(app: Flask) -> None:
     queues.uses[:] = [routing.reasons_to_keep, load.reasons_to_keep]
     queue_queries.benchmarks_on[:] = [routing.benchmarks_on]
     queue_queries.work_on[:] = [load.work_on]
+    queue_queries.waiting_on[:] = [load.waiting_on]
     queue_queries.troubles_of[:] = [load.troubles_of]
     resources.handouts[:] = [handouts.gives_out]
     resources.shown_images[:] = [handouts.shows_picture]

@@ -71,6 +71,7 @@ class Act(StrEnum):
     STYLEGUIDE_VIEW = "styleguide:view"
     SUBMISSION_CANCEL = "submission:cancel"
     SUBMISSION_CREATE = "submission:create"
+    SUBMISSION_MOVE = "submission:move"
     SUBMISSION_RUN = "submission:run"
     SUBMISSION_VIEW = "submission:view"
     SUBMISSION_VIEW_OUTPUTS = "submission:view-outputs"
@@ -223,6 +224,7 @@ RULES: dict[Act, tuple[Predicate, ...]] = {
     Act.STYLEGUIDE_VIEW: (_staff,),
     Act.SUBMISSION_CANCEL: (_owner, _organizer, _staff),
     Act.SUBMISSION_CREATE: (_participant,),
+    Act.SUBMISSION_MOVE: (_organizer, _staff),
     Act.SUBMISSION_RUN: (_organizer, _staff),
     Act.SUBMISSION_VIEW: (_owner, _organizer, _staff),
     Act.SUBMISSION_VIEW_OUTPUTS: (_owner_who_may_see_outputs, _organizer, _staff),

@@ -150,6 +150,7 @@ MATRIX: dict[Act, dict[str, str]] = {
         "trial of a submission": "OR",
     },
     Act.SUBMISSION_CREATE: {"phase": "PQ", "phase of a hidden benchmark": ""},
+    Act.SUBMISSION_MOVE: {"published benchmark": "OR", "hidden benchmark": "OR"},
     Act.SUBMISSION_RUN: {
         "submission": "OR",
         "submission to a hidden benchmark": "OR",

@@ -85,12 +85,23 @@ class Outlook:
     online: int
     last_seen_at: datetime | None
     """When any of its machines was last heard; None when it never had one."""
+    machines: int = 0
+    """How many have access; without any, nobody comes back."""
+    unheard: int = 0
+    """How many of those are being set up: they were never heard."""
+
+    @property
+    def is_being_set_up(self) -> bool:
+        """Whether all it has are machines that were never heard."""
+        return 0 < self.machines == self.unheard
 
 
 benchmarks_on: list[Callable[[int, Viewer], Sequence[Using]]] = []
 """Each returns the benchmarks that run on a queue and that a viewer may see."""
 work_on: list[Callable[[Collection[int], Viewer], Mapping[int, Sequence[Work]]]] = []
 """Each returns what machines have under way, by machine id."""
+waiting_on: list[Callable[[int], int]] = []
+"""Each returns how many runs wait on a queue."""
 troubles_of: list[Callable[[Collection[int], datetime], Mapping[int, Sequence[Trouble]]]] = []
 """Each returns what machines failed at since a time, by machine id, the newest first."""
 
@@ -136,6 +147,11 @@ def machine_rows(queue: ComputeQueue, viewer: Viewer, *, now: datetime) -> list[
     ]
 
 
+def count_waiting(queue: ComputeQueue) -> int:
+    """Return how many runs wait on a queue."""
+    return sum(count(queue.id) for count in waiting_on)
+
+
 def get_machine(queue: ComputeQueue, machine_id: int) -> Machine:
     """Return a machine of a queue.
 
@@ -173,10 +189,16 @@ def outlook(queue_id: int | None, *, now: datetime) -> Outlook | None:
     queue = default_queue() if queue_id is None else db.session.get(ComputeQueue, queue_id)
     if queue is None:
         return None
-    heard = db.session.scalar(
-        select(func.max(Machine.last_seen_at)).where(Machine.queue_id == queue.id)
-    )
-    return Outlook(queue, online_machines(now).get(queue.id, 0), heard)
+    has_access = Machine.revoked_at.is_(None)
+    heard, machines, known = db.session.execute(
+        select(
+            func.max(Machine.last_seen_at),
+            func.count().filter(has_access),
+            func.count(Machine.last_seen_at).filter(has_access),
+        ).where(Machine.queue_id == queue.id)
+    ).one()
+    online = online_machines(now).get(queue.id, 0)
+    return Outlook(queue, online, heard, machines, machines - known)
 
 
 def default_queue() -> ComputeQueue | None:

@@ -96,6 +96,7 @@ def _shown(queue_id: int, form: MemberForm, status: int = 200) -> Response:
         "queues/detail.html", fragment="queues/_members.html" if status == 422 else "",
         status=status, queue=queue, form=form, role=queries.role_of(queue, who),
         rows=queries.machine_rows(queue, who, now=now()), using=queries.using(queue, who),
+        waiting=queries.count_waiting(queue),
         can_edit=policy.can(who, Act.QUEUE_EDIT, queue),
         can_share=policy.can(who, Act.QUEUE_SHARE, queue),
     )  # fmt: skip

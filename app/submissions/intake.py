@@ -34,7 +34,12 @@ def queue_ids(
 ) -> dict[int, int]:
     """Return the queue of each owner's runs: their own route, else the benchmark's, else the default."""
     usual = competition.queue_id or queues.ensure_default_queue(now=now).id
-    found = dict.fromkeys(owner_ids, usual)
+    return dict.fromkeys(owner_ids, usual) | routes(competition, owner_ids)
+
+
+def routes(competition: Competition, owner_ids: Collection[int]) -> dict[int, int]:
+    """Return the queues that owners were sent to, one by one; absent means the benchmark's."""
+    found: dict[int, int] = {}
     for some in portions(owner_ids):
         routed = db.session.execute(
             select(Participant.user_id, Participant.queue_id)

@@ -40,6 +40,13 @@ def work_on(machine_ids: Collection[int], viewer: Viewer) -> dict[int, list[Work
     return found
 
 
+def waiting_on(queue_id: int) -> int:
+    """Return how many runs wait on a queue for a machine, those on their way to one included."""
+    states = (State.QUEUED, State.SENT)
+    statement = select(func.count()).where(Run.queue_id == queue_id, Run.state.in_(states))
+    return db.session.scalar(statement) or 0
+
+
 def troubles_of(machine_ids: Collection[int], since: datetime) -> dict[int, list[Trouble]]:
     """Return the last attempts of each machine that failed for a reason of its own."""
     rows = db.session.execute(

@@ -107,7 +107,7 @@ def lose(run: Run, why: str, *, now: datetime, counts: bool = True) -> None:
         return
     if move(run, State.QUEUED):
         _close(run, why, now, failure=counts)
-        run.notes = [*run.notes, f"Attempt {run.attempt} was lost: {why} A new one follows."]
+        run.notes = [*run.notes, f"Attempt {run.attempt} was lost: {why}"]
         event(log, "run.lost", run_id=run.id, attempt=run.attempt, level=logging.WARNING)
         _ring()
         refresh_state(run.submission_id)

@@ -34,7 +34,16 @@ from app.resources import queries as resource_queries
 from app.resources import services as resources
 from app.resources.measuring import MIB
 from app.resources.models import FileKind, StoredFile
-from app.submissions import factsheet, prerequisites, queries, quota, reruns, services
+from app.submissions import (
+    factsheet,
+    moving,
+    prerequisites,
+    queries,
+    quota,
+    reruns,
+    services,
+    waiting,
+)
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.live import routes as live
 from app.submissions.models import Submission
@@ -68,14 +77,15 @@ def new(competition_id: int) -> Response:
     chosen = next(
         (p for p in open_phases if p.id == wanted), open_phases[-1] if open_phases else None
     )
-    allowance, lack = None, ""
+    allowance, lack, ahead = None, "", None
     if chosen is not None and viewer.user_id is not None:
         allowance = quota.allowance(chosen, viewer.user_id, moment)
         lack = prerequisites.lack(chosen, viewer.user_id)
+        ahead = waiting.ahead(competition, viewer.user_id, now=moment)
     return page(
         "submissions/new.html", frame=competitions.frame(competition, viewer, moment), tab="submit",
         chosen=chosen, open_phases=open_phases, allowance=allowance,
-        limit_mib=settings().upload_mib, lack=lack,
+        limit_mib=settings().upload_mib, lack=lack, ahead=ahead,
     )  # fmt: skip
 
 
@@ -198,8 +208,13 @@ def everyone(competition_id: int) -> Response:
 
 def _list(template: str, competition: Competition, viewer: Viewer, rows: Any, tab: str) -> Response:
     frame = competitions.frame(competition, viewer, now())
-    outlook = queues.outlook(competition.queue_id, now=now()) if frame.can_manage else None
-    return page(template, frame=frame, tab=tab, submissions=rows, outlook=outlook)
+    outlook, misplaced = None, []
+    if tab == "manage":
+        outlook = queues.outlook(competition.queue_id, now=now())
+        misplaced = moving.misplaced(competition)
+    return page(
+        template, frame=frame, tab=tab, submissions=rows, outlook=outlook, misplaced=misplaced
+    )
 
 
 @bp.get("/submissions/<int:submission_id>")

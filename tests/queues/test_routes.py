@@ -10,14 +10,25 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from app.platform.clock import now
-from app.platform.db import db
+from app.platform.db import db, unit_of_work
 from app.queues.models import ComputeQueue, Machine, QueueMember, Role
+from app.submissions.models import Run, State
 from tests.actors import HTMX, Cast, browser, make_cast
-from tests.factories import NOW, change, make_machine, make_queue, save
+from tests.factories import (
+    NOW,
+    change,
+    make_competition,
+    make_machine,
+    make_phase,
+    make_queue,
+    make_submission,
+    make_user,
+    save,
+)
 
 
 @pytest.fixture
@@ -71,6 +82,22 @@ def test_list_shows_mine_shared_and_public_ones_and_no_other(
         assert all(name in text for name in ("GPUs", "Open lab", "House"))
         assert "Secret lab" not in text
     assert "Secret lab" in browser(app, cast.rita).get("/queues/").text
+
+
+def test_page_says_how_many_runs_wait_and_that_nothing_serves_them(
+    queue: ComputeQueue, olga: FlaskClient
+) -> None:
+    url = f"/queues/{queue.id}"
+    assert "No run waits on it" in olga.get(url).text
+    phase = make_phase(make_competition(), tasks=2)
+    one = make_submission(phase, make_user(), state=State.QUEUED)
+    with unit_of_work():
+        db.session.execute(update(Run).where(Run.submission_id == one.id).values(queue_id=queue.id))
+    page = olga.get(url).text
+    assert "2 runs wait on it" in page
+    assert "No machine serves this queue." in page
+    make_machine(queue)
+    assert "No machine serves this queue." not in olga.get(url).text
 
 
 def test_page_shows_what_machines_say_escaped_and_who_is_online(

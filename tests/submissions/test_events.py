@@ -277,9 +277,7 @@ def test_machine_that_dies_costs_only_the_run_whose_programs_had_begun(
         select(Attempt).where(Attempt.run_id == sent[0]["run_id"], Attempt.number == 1)
     ).one()
     assert (lost.is_failure, lost.outcome) == (bool(counted), outcome.SILENT)
-    assert run_of(sent[0]).notes == [
-        "Attempt 1 was lost: The machine stopped answering. A new one follows."
-    ]
+    assert run_of(sent[0]).notes == ["Attempt 1 was lost: The machine stopped answering."]
 
 
 def test_run_that_kills_every_machine_before_its_programs_begin_ends_in_the_end(

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from app.accounts.models import User
-from app.competitions.models import Competition, Phase
+from app.competitions.models import Competition, Participant, Phase
 from app.platform.db import db, unit_of_work
 from app.queues.models import ComputeQueue, Machine
 from app.submissions import queries, waiting
@@ -130,3 +130,52 @@ def test_many_pages_cost_one_look_at_the_queue(one_task: Phase, pavel: User) -> 
     with counted() as later:
         waiting.outlook(loaded[0], now=NOW + timedelta(seconds=2))
     assert len(later) >= len(first) - 1  # the queue itself is known already
+
+
+# Before anything is submitted -------------------------------------------------------------------
+
+
+def ahead(phase: Phase, owner: User) -> waiting.Ahead:
+    db.session.rollback()
+    current_app.extensions.pop("plumbline.memo", None)
+    competition = db.session.get_one(Competition, phase.competition_id)
+    return waiting.ahead(competition, owner.id, now=NOW)
+
+
+def test_before_submitting_the_last_place_is_estimated(one_task: Phase, pavel: User) -> None:
+    assert ahead(one_task, pavel).starts_in_min == 0
+    history(one_task, pavel, 3, minutes=4)
+    for minute in range(2):
+        queued(one_task, pavel, minute)
+    assert ahead(one_task, pavel).starts_in_min == 8
+
+
+def test_before_submitting_the_queue_that_one_is_sent_to_counts(
+    one_task: Phase, pavel: User
+) -> None:
+    own = factories.make_queue(is_default=False, is_public=True)
+    with unit_of_work():
+        db.session.execute(update(Participant).values(queue_id=own.id))
+    assert (ahead(one_task, pavel).machines, ahead(one_task, pavel).online) == (0, 0)
+    assert ahead(one_task, factories.make_user()).machines == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"revoked_at": NOW}, "No machine runs submissions at the moment"),
+        ({"last_seen_at": None}, "are still being set up"),
+        ({"last_seen_at": NOW - timedelta(hours=1)}, "No machine is online at the moment"),
+        ({}, "expected to start within a minute"),
+    ],
+)
+def test_page_to_submit_says_first_what_the_submission_would_wait_for(
+    one_task: Phase, pavel: User, client: FlaskClient, monkeypatch: pytest.MonkeyPatch,
+    values: dict[str, object], sentence: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("app.submissions.routes.now", lambda: NOW)
+    if values:
+        with unit_of_work():
+            db.session.execute(update(Machine).values(**values))
+    log_in(client, pavel)
+    assert sentence in client.get(f"/benchmarks/{one_task.competition_id}/submit").text

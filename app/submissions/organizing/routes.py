@@ -20,7 +20,7 @@ from app.platform.clock import now
 from app.platform.paging import page_number
 from app.platform.web import LARGEST, done, page
 from app.policy import Act, Viewer
-from app.submissions import held, migration, prerequisites, reruns
+from app.submissions import held, migration, moving, prerequisites, reruns
 
 bp = Blueprint("organizing", __name__)
 
@@ -79,6 +79,29 @@ def start_waiting(competition_id: int) -> Response:
     count = held.start(viewer, competition, ids, now=now())
     message = ngettext("%(num)d submission is queued.", "%(num)d submissions are queued.", count)
     return done(url_for(".waiting", competition_id=competition_id), message=message)
+
+
+# Runs on another queue ------------------------------------------------------------------------
+
+
+@bp.get("/benchmarks/<int:competition_id>/submissions/move")
+@login_required
+def confirm_move(competition_id: int) -> Response:
+    """Say which waiting runs would go to the queue that the benchmark uses now, and ask."""
+    competition, viewer = _managed(competition_id)
+    policy.require(viewer, Act.SUBMISSION_MOVE, competition)
+    rows = moving.misplaced(competition)
+    return page("submissions/move.html", rows=rows, **_framed(competition, viewer))
+
+
+@bp.post("/benchmarks/<int:competition_id>/submissions/move")
+@login_required
+def move(competition_id: int) -> Response:
+    """Send what waits elsewhere to the queue that the benchmark uses now."""
+    competition, viewer = _managed(competition_id)
+    count = moving.move(viewer, competition, now=now())
+    message = ngettext("%(num)d run is moved.", "%(num)d runs are moved.", count)
+    return done(_everyone(competition_id), message=message)
 
 
 # Re-runs --------------------------------------------------------------------------------------

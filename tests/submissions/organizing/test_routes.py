@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app.accounts.models import User
 from app.competitions.models import Competition, Phase
 from app.platform.db import db, unit_of_work
+from app.queues.models import Machine
 from app.submissions.models import State, Submission
 from tests import factories
 from tests.actors import log_in
@@ -144,6 +145,43 @@ def test_list_warns_when_no_machine_of_the_queue_is_alive(
     assert "The last one was heard" in page
 
 
+def test_organizer_moves_what_waits_elsewhere_after_being_told_how_much(
+    olga: FlaskClient, phase: Phase, pavel: User, competition: Competition
+) -> None:
+    factories.make_submission(phase, pavel, state=State.QUEUED)
+    listing = f"/benchmarks/{competition.id}/submissions/all"
+    url = f"/benchmarks/{competition.id}/submissions/move"
+    assert "Move 2 runs" not in olga.get(listing).text
+    assert "Nothing waits elsewhere" in olga.get(url).text
+    other = factories.make_queue(is_default=False, is_public=True, name="Other")
+    with unit_of_work():
+        db.session.get_one(Competition, competition.id).queue_id = other.id
+    listed = olga.get(listing).text
+    assert "2 runs wait on a queue that new submissions do not go to any more." in listed
+    assert f'href="{url}"' in listed
+    asked = olga.get(url).text
+    assert "Move 2 waiting runs?" in asked
+    assert "to “Other”" in asked
+    answer = olga.post(url)
+    assert (answer.status_code, answer.location) == (303, listing)
+    assert "2 runs are moved." in olga.get(listing).text
+    assert "0 runs are moved." in olga.get(olga.post(url).location).text
+
+
+def test_list_says_that_nobody_comes_back_once_the_last_machine_was_shown_out(
+    olga: FlaskClient, phase: Phase, pavel: User
+) -> None:
+    with unit_of_work():
+        db.session.execute(update(Machine).values(revoked_at=NOW, last_seen_at=NOW))
+    made = factories.make_submission(phase, pavel, state=State.QUEUED)
+    listed = olga.get(f"/benchmarks/{phase.competition_id}/submissions/all").text
+    assert "No machine serves the queue" in listed
+    assert "none comes back by itself" in listed
+    shown = olga.get(f"/submissions/{made.id}").text
+    assert "No machine serves its queue." in shown
+    assert f"/benchmarks/{phase.competition_id}/submissions/move" in shown
+
+
 def test_server_status_shows_runs_in_each_state(
     olga: FlaskClient, phase: Phase, pavel: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +203,7 @@ def test_participants_find_none_of_these_pages(
         f"/phases/{phase.id}/reruns",
         f"/benchmarks/{competition.id}/reruns?id=1",
         f"/benchmarks/{competition.id}/submissions/held",
+        f"/benchmarks/{competition.id}/submissions/move",
         f"/phases/{phase.id}/migration",
     ):
         assert client.get(path).status_code == 403
