@@ -65,6 +65,14 @@ class Glance:
     """Text that changes whenever the part of the page above the log does."""
     runs: dict[int, Said]
     """The attempts that count, by run."""
+    under_way: tuple[int, ...] = ()
+    """The runs that machines work on."""
+
+    def successor(self, run_id: int) -> int | None:
+        """Return a run that is under way when the given one is not; None when there is no need."""
+        if run_id in self.under_way or not self.under_way:
+            return None
+        return self.under_way[0]
 
 
 def glance(submission_id: int) -> Glance | None:
@@ -80,6 +88,7 @@ def glance(submission_id: int) -> Glance | None:
         is_held=state == State.HELD,
         status=hashlib.sha256(seen.encode()).hexdigest()[:12],
         runs={row[3]: Said(row[6], row[10] or 0, row[11] or 0) for row in rows},
+        under_way=tuple(row[3] for row in rows if row[4] == State.RUNNING),
     )
 
 

@@ -32,6 +32,8 @@ class LogView:
     said: Said
     is_cut: bool
     """Whether the beginning is left out."""
+    follows: bool
+    """Whether it goes on to the next run by itself, because its reader has chosen none."""
 
 
 def chosen(
@@ -45,6 +47,9 @@ def chosen(
 ) -> LogView | None:
     """Return the log to show: of the run that is asked for, else of the one that is under way.
 
+    Where none is under way that is the one which began last, so that a page which followed the
+    runs shows the same after it is loaded again.
+
     Args:
         said: how far the run of each id has got.
         readable: the streams that the reader may read.
@@ -56,7 +61,7 @@ def chosen(
     rows = (
         [row for row in status.runs if row.run.id == run_id]
         or [row for row in status.runs if row.run.state == State.RUNNING]
-        or [row for row in status.runs if row.streams]
+        or sorted((row for row in status.runs if row.streams), key=_began, reverse=True)
         or status.runs[:1]
     )
     if not rows or not readable or (status.is_terminal and not rows[0].streams):
@@ -69,7 +74,12 @@ def chosen(
     kept = _end_of(chunks)
     html, place = transcript.render(kept, Place(), {} if name else names)
     voices = transcript.shown(rows[0].streams)
-    return LogView(run, name, voices, streams, html, place, here, len(kept) < len(chunks))
+    is_cut, follows = len(kept) < len(chunks), run_id is None and not name
+    return LogView(run, name, voices, streams, html, place, here, is_cut, follows)
+
+
+def _began(row: queries.RunRow) -> float:
+    return row.run.started_at.timestamp() if row.run.started_at else 0.0
 
 
 def _end_of(chunks: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,11 +24,12 @@ from app.platform.web import LARGEST, POLL_OVER, is_fragment, redirect_to
 from app.platform.web import poll as answer_poll
 from app.policy import Viewer
 from app.submissions import queries
-from app.submissions.live import lastwords, news, pace, panel, ticket, transcript
+from app.submissions.live import lastwords, news, pace, panel, position, ticket, transcript
 from app.submissions.live.lastwords import LastWords
 from app.submissions.live.news import Glance, Said
 from app.submissions.live.page import LogView, chosen
 from app.submissions.live.panel import Panel
+from app.submissions.live.position import Position
 from app.submissions.live.shared import Shared
 from app.submissions.live.ticket import Ticket
 from app.submissions.live.transcript import Place, Voice
@@ -47,21 +48,6 @@ _MANY_PAGES = 50
 _glances = Shared[Glance | None](0.15, 1000)
 _charts = Shared[str](2.0, 200)
 _lines = Shared[tuple[Markup, Place]](2.0, 200)
-
-
-@dataclass(frozen=True)
-class Position:
-    """What a page shows already: the server tells it the address that says so."""
-
-    status: str = ""
-    attempt: int = 0
-    seq: int = 0
-    place: str = ""
-    version: str = ""
-    """Of the whole state, while the submission waits for a machine."""
-    looked: int = 0
-    """When that was last compared, in seconds since 1970."""
-    chart: int = 0
 
 
 def voice_names() -> dict[Voice, str]:
@@ -92,14 +78,21 @@ def first_address(shown: queries.StatusRow, seen: Glance | None, log: LogView | 
     """Return the address that a page which is now made asks for news; empty if none will come."""
     if seen is None or seen.is_terminal or not shown.runs:
         return ""
-    run_id = log.run.id if log else shown.runs[0].run.id
-    said = log.said if log else seen.runs[run_id]
-    place = log.place.pack() if log else ""
-    position = Position(
-        seen.status, said.attempt, said.last_seq, place, shown.version, _seconds(now()), said.chart
-    )
-    issued = _issue(shown.submission.id, run_id, log.streams if log else frozenset())
-    return _address(issued, position, log.name if log else "")
+    if log is not None:
+        return _address_of(shown, seen, log, now())
+    run_id = shown.runs[0].run.id
+    said = seen.runs[run_id]
+    here = Position(seen.status, said.attempt, said.last_seq, "", shown.version, _seconds(now()))
+    return position.address(_issue(shown.submission.id, run_id, frozenset()), here, "", _secret())
+
+
+def _address_of(shown: queries.StatusRow, seen: Glance, log: LogView, moment: datetime) -> str:
+    here = Position(
+        seen.status, log.said.attempt, log.said.last_seq, log.place.pack(), shown.version,
+        _seconds(moment), log.said.chart, log.follows,
+    )  # fmt: skip
+    issued = _issue(shown.submission.id, log.run.id, log.streams)
+    return position.address(issued, here, log.name, _secret())
 
 
 def wait_ms(seen: Glance | None) -> int:
@@ -127,7 +120,7 @@ def poll(submission_id: int) -> Response:
     seen = _glance(submission_id)
     if seen is None or issued.run_id not in seen.runs:
         raise NotFound("There is no such submission, or it is not yours to see.")
-    return _answer(issued, seen, _position(), moment)
+    return _answer(issued, seen, position.asked(), moment)
 
 
 @bp.get("/runs/<int:run_id>/log.txt")
@@ -197,6 +190,8 @@ def results_tickets() -> URLSafeTimedSerializer:
 
 
 def _answer(issued: Ticket, seen: Glance, before: Position, moment: datetime) -> Response:
+    if before.follows and issued.streams and (successor := seen.successor(issued.run_id)):
+        return _move_on(issued.submission_id, successor, seen, moment)
     pieces = []
     said = seen.runs[issued.run_id]
     lines, place = _new_lines(issued, said, before)
@@ -211,18 +206,13 @@ def _answer(issued: Ticket, seen: Glance, before: Position, moment: datetime) ->
             return _log_in()
         shown = _status(issued.submission_id, moment)
         if shown.version != version or seen.status != before.status:
-            said_last = last_words(shown, _viewer())
-            pieces.append(
-                render_template(
-                    "submissions/_status.html", shown=shown, oob=True, last_words=said_last,
-                    voice_names=voice_names(),
-                )
-            )  # fmt: skip
+            pieces.append(_status_piece(shown))
         version, looked = shown.version, _seconds(moment)
     chart = _new_chart(issued, said, before)
     after = Position(
-        seen.status, said.attempt, said.last_seq, place.pack(), version, looked, said.chart
-    )
+        seen.status, said.attempt, said.last_seq, place.pack(), version, looked, said.chart,
+        before.follows,
+    )  # fmt: skip
     response = make_response(chart + "".join(pieces), 200 if chart or pieces else 204)
     if chart:
         response.headers["HX-Reswap"] = "outerHTML"
@@ -230,9 +220,40 @@ def _answer(issued: Ticket, seen: Glance, before: Position, moment: datetime) ->
     if seen.is_terminal:
         response.status_code = POLL_OVER
     else:
-        response.headers["Live-Next"] = _address(issued, after, request.args.get("stream", ""))
+        stream = request.args.get("stream", "")
+        response.headers["Live-Next"] = position.address(issued, after, stream, _secret())
         response.headers["Live-Wait"] = str(wait_ms(seen))
     return response
+
+
+def _move_on(submission_id: int, run_id: int, seen: Glance, moment: datetime) -> Response:
+    """Put the log of the run that is now under way in the place of one that no longer is."""
+    if not current_user.is_authenticated:
+        return _log_in()
+    viewer = _viewer()
+    shown = queries.status(queries.get(submission_id, viewer), viewer, now=moment)
+    readable = queries.visible_streams(shown.submission, viewer)
+    log = chosen(shown, seen.runs, readable, voice_names(), run_id=run_id, name="")
+    if log is None:
+        raise NotFound("There is no such log, or it is not yours to read.")
+    log = replace(log, follows=True)
+    piece = render_template(
+        "submissions/_log.html", shown=shown, one=shown.submission, log=log, drawn=drawn(log),
+        voice_names=voice_names(),
+    )  # fmt: skip
+    response = make_response(piece + _status_piece(shown))
+    response.headers["HX-Reswap"] = "outerHTML"
+    response.headers["HX-Retarget"] = "#log"
+    response.headers["Live-Next"] = _address_of(shown, seen, log, moment)
+    response.headers["Live-Wait"] = str(wait_ms(seen))
+    return response
+
+
+def _status_piece(shown: queries.StatusRow) -> str:
+    return render_template(
+        "submissions/_status.html", shown=shown, oob=True, voice_names=voice_names(),
+        last_words=last_words(shown, _viewer()),
+    )  # fmt: skip
 
 
 def _new_lines(issued: Ticket, said: Said, before: Position) -> tuple[Markup, Place]:
@@ -328,25 +349,6 @@ def _checked(submission_id: int, moment: datetime) -> Ticket:
 
 def _issue(submission_id: int, run_id: int, streams: frozenset[str]) -> Ticket:
     return Ticket(submission_id, run_id, streams, False, _seconds(now()) + ticket.LIFE_S)
-
-
-def _position() -> Position:
-    given = request.args
-    return Position(
-        given.get("status", ""), given.get("attempt", 0, type=int), given.get("seq", 0, type=int),
-        given.get("place", ""), given.get("version", ""), given.get("looked", 0, type=int),
-        given.get("chart", 0, type=int),
-    )  # fmt: skip
-
-
-def _address(issued: Ticket, position: Position, stream: str) -> str:
-    return url_for(
-        "live.poll",
-        submission_id=issued.submission_id, run=issued.run_id, stream=stream or None,
-        ticket=ticket.issue(issued, _secret()), status=position.status, attempt=position.attempt,
-        seq=position.seq, place=position.place or None, version=position.version,
-        looked=position.looked, chart=position.chart,
-    )  # fmt: skip
 
 
 def _viewer() -> Viewer:
