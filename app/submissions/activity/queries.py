@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, exists, func, select, true, union_all
 from sqlalchemy.orm import contains_eager, joinedload
 
 from app import policy
@@ -19,7 +19,8 @@ from app.queues import queries as queues
 from app.queues.facts import Facts
 from app.queues.models import ONLINE_FOR, ComputeQueue, Machine, QueueMember, Role
 from app.queues.queries import Work
-from app.submissions import load, outcome, scheduling
+from app.submissions import ends, load, outcome, scheduling
+from app.submissions.ends import End
 from app.submissions.models import TERMINAL, Attempt, Run, State, Submission
 
 PAGE_SIZE = 50
@@ -27,6 +28,7 @@ MOST_MACHINES = 200
 RATED_OVER = timedelta(days=1)
 """Over which time the success of a machine is measured."""
 
+_COUNTED = (End.RUN_ENDED, End.LOST, End.HANDED_BACK)
 WAITING = (State.QUEUED, State.SENT)
 SHOWN = {"waiting": WAITING, "running": (State.RUNNING,), "ended": tuple(TERMINAL)}
 
@@ -52,15 +54,23 @@ class MachineRow:
     facts: Facts
     is_online: bool
     work: Sequence[Work]
-    ended: int
-    """Attempts that ended on it within :data:`RATED_OVER`."""
-    failed: int
-    """How many of those failed for a reason of the machine or the platform."""
+    completed: int
+    """Attempts within :data:`RATED_OVER` that ended with their run, whatever its scores."""
+    lost: int
+    """Those that were lost for a reason of the machine or the platform."""
+    handed_back: int
+    """Those that were given up unharmed; they say nothing of the machine."""
+
+    @property
+    def is_revoked(self) -> bool:
+        """Whether its access was ended; it stays here for what it did lately."""
+        return self.machine.revoked_at is not None
 
     @property
     def success(self) -> float | None:
-        """Share of attempts that the machine did not fail; None without any."""
-        return (self.ended - self.failed) / self.ended if self.ended else None
+        """Share of attempts that it brought to their end; None without any."""
+        tried = self.completed + self.lost
+        return self.completed / tried if tried else None
 
 
 @dataclass(frozen=True)
@@ -188,9 +198,9 @@ def _machines(viewer: Viewer, now: datetime) -> list[MachineRow]:
     visible: Select[tuple[int]] = queues.visible_to(viewer).with_only_columns(ComputeQueue.id)
     found = db.session.scalars(
         select(Machine)
-        .where(Machine.queue_id.in_(visible), Machine.revoked_at.is_(None))
+        .where(Machine.queue_id.in_(visible), Machine.revoked_at.is_(None) | _worked_lately(now))
         .options(joinedload(Machine.queue))
-        .order_by(Machine.queue_id, Machine.name, Machine.id)
+        .order_by(Machine.queue_id, Machine.revoked_at.is_not(None), Machine.name, Machine.id)
         .limit(MOST_MACHINES)
     ).all()
     ids = [machine.id for machine in found]
@@ -199,23 +209,31 @@ def _machines(viewer: Viewer, now: datetime) -> list[MachineRow]:
         MachineRow(
             machine,
             facts.read(machine.details),
-            machine.last_seen_at is not None and machine.last_seen_at > now - ONLINE_FOR,
+            machine.revoked_at is None
+            and machine.last_seen_at is not None
+            and machine.last_seen_at > now - ONLINE_FOR,
             work.get(machine.id, []),
-            *ended.get(machine.id, (0, 0)),
+            *(ended.get((machine.id, end), 0) for end in _COUNTED),
         )
         for machine in found
     ]
 
 
-def _ended(machine_ids: Collection[int], now: datetime) -> dict[int, tuple[int, int]]:
-    """Return how many attempts ended on each machine, and how many of them it failed."""
-    rows = db.session.execute(
-        select(Attempt.machine_id, Attempt.is_failure, func.count())
-        .where(Attempt.machine_id.in_(machine_ids), Attempt.ended_at > now - RATED_OVER)
-        .group_by(Attempt.machine_id, Attempt.is_failure)
+def _worked_lately(now: datetime) -> ColumnElement[bool]:
+    """Whether a machine ended an attempt lately, or had one under way when its access ended."""
+    return exists().where(
+        Attempt.machine_id == Machine.id,
+        (Attempt.ended_at > now - RATED_OVER) | Attempt.ended_at.is_(None),
     )
-    found: dict[int, tuple[int, int]] = {}
-    for machine_id, is_failure, count in rows:
-        ended, failed = found.get(machine_id or 0, (0, 0))
-        found[machine_id or 0] = ended + count, failed + (count if is_failure else 0)
-    return found
+
+
+def _ended(machine_ids: Collection[int], now: datetime) -> dict[tuple[int, str], int]:
+    """Return how many attempts ended on each machine, by how they did."""
+    end = ends.in_sql()
+    rows = db.session.execute(
+        select(Attempt.machine_id, end, func.count())
+        .join(Run, Run.id == Attempt.run_id)
+        .where(Attempt.machine_id.in_(machine_ids), Attempt.ended_at > now - RATED_OVER)
+        .group_by(Attempt.machine_id, end)
+    )
+    return {(machine_id or 0, how): count for machine_id, how, count in rows}

@@ -15,6 +15,7 @@ from app.errors import NotFound
 from app.platform.db import db
 from app.policy import Act, Viewer
 from app.resources.models import FileKind, StoredFile, TaskRevision
+from app.submissions import ends
 from app.submissions.models import Attempt, Run, Submission
 
 Document = dict[str, Any]
@@ -128,7 +129,7 @@ def _run(
             {
                 "number": one.number, "machine": one.machine_name,
                 "started_at": _utc(one.started_at), "ended_at": _utc(one.ended_at),
-                "outcome": one.outcome,
+                "how": str(ends.of(run, one)), "outcome": one.outcome,
             }
             for one in attempts
         ]  # fmt: skip

@@ -91,7 +91,7 @@ def test_machines_say_what_they_do_and_how_they_did(
             [
                 (True, 0.5, outcome.SILENT),
                 (True, 5, outcome.SILENT),
-                (False, 1, "finished"),
+                (False, 1, "The worker was told to stop."),
                 (False, None, ""),
             ],
             start=1,
@@ -108,9 +108,60 @@ def test_machines_say_what_they_do_and_how_they_did(
     (seen,) = row.machines
     assert (seen.is_online, seen.facts.worker_version, seen.facts.gpus) == (True, "0.4", ("A100",))
     assert [work.submission_id for work in seen.work] == [running.id]
-    assert (seen.ended, seen.failed) == (3, 2)
-    assert seen.success == pytest.approx(1 / 3)
+    assert (seen.completed, seen.lost, seen.handed_back) == (0, 2, 1)
+    assert seen.success == 0
     assert row.figures.lost_leases == 1
+
+
+def test_attempt_that_ended_with_its_run_counts_for_the_machine(
+    one_task: Phase, pavel: User, queue: ComputeQueue
+) -> None:
+    for state in (State.FINISHED, State.FAILED):
+        made = factories.make_submission(one_task, pavel, state=state)
+        with unit_of_work():
+            run = db.session.get_one(Run, run_of(made))
+            run.attempt, run.ended_at = 1, NOW - timedelta(hours=1)
+            attempt_on(one_machine(), run, ended_at=run.ended_at, outcome=str(state))
+    with unit_of_work():
+        attempt_on(one_machine(), run, number=2, is_failure=True, ended_at=NOW, outcome="disk")
+    (seen,) = activity.activity(viewer_of("pavel"), "running", 1, now=NOW).machines
+    assert (seen.completed, seen.lost, seen.handed_back) == (2, 1, 0)
+    assert seen.success == pytest.approx(2 / 3)
+
+
+def test_machine_whose_access_ended_stays_while_it_worked_lately(
+    one_task: Phase, pavel: User, queue: ComputeQueue
+) -> None:
+    made = factories.make_submission(one_task, pavel)
+    with unit_of_work():
+        machine = one_machine()
+        machine.revoked_at = machine.last_seen_at = NOW
+        run = db.session.get_one(Run, run_of(made))
+        attempt_on(
+            machine, run, is_failure=True, ended_at=NOW - timedelta(minutes=5),
+            outcome=outcome.SILENT,
+        )  # fmt: skip
+        db.session.add(
+            Machine(queue_id=queue.id, name="idle", token_hash="i", created_at=NOW, revoked_at=NOW)
+        )
+    row = activity.activity(viewer_of("pavel"), "running", 1, now=NOW)
+    (seen,) = row.machines
+    assert (seen.machine.name, seen.is_revoked, seen.is_online) == ("gpu1", True, False)
+    assert (seen.lost, row.figures.lost_leases) == (1, 1)
+    later = activity.activity(viewer_of("pavel"), "running", 1, now=NOW + timedelta(days=2))
+    assert later.machines == []
+
+
+def one_machine() -> Machine:
+    return db.session.scalars(select(Machine)).one()
+
+
+def attempt_on(machine: Machine, run: Run, **values: object) -> None:
+    attempt = Attempt(
+        run_id=run.id, machine_id=machine.id, token_hash="x", output_prefix="p", created_at=NOW,
+        **{"number": 1, **values},
+    )  # fmt: skip
+    db.session.add(attempt)
 
 
 def test_machines_of_other_peoples_queues_are_not_shown(pavel: User, queue: ComputeQueue) -> None:

@@ -47,7 +47,8 @@ def scored(ranked: Phase, pavel: User, queue: ComputeQueue) -> Submission:
             attempt = Attempt(
                 run_id=run.id, number=number, token_hash="x", output_prefix="p", created_at=NOW,
                 machine_name=machine, worker_version="0.2", limits={"timeout_s": 60},
-                outcome="lost" if number == 1 else "finished",
+                outcome="The worker was told to stop." if number == 1 else "finished",
+                ended_at=NOW + timedelta(seconds=10) if number == 1 else run.ended_at,
             )  # fmt: skip
             db.session.add(attempt)
         db.session.execute(
@@ -68,7 +69,9 @@ def test_every_score_says_where_it_comes_from(scored: Submission) -> None:
     assert (run["engine"], run["worker_version"], run["machine"]) == ("docker", "0.2", "gpu2")
     assert run["limits"] == {"timeout_s": 60}
     assert (run["started_at"], run["ended_at"]) == ("2027-01-14T09:30:00Z", "2027-01-14T09:30:30Z")
-    assert [one["outcome"] for one in run["attempts"]] == ["lost", "finished"]
+    assert [(one["how"], one["outcome"]) for one in run["attempts"]] == [
+        ("handed_back", "The worker was told to stop."), ("ended", "finished"),
+    ]  # fmt: skip
     assert run["scores"] == {"auc": 0.75}
 
 
