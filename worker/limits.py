@@ -114,6 +114,33 @@ def _file_problem(facts: os.stat_result) -> str:
     return "has more than one hard link" if facts.st_nlink > 1 else ""
 
 
+def drop_special(folder: Path) -> list[str]:
+    """Remove every link, pipe, socket and device below a folder that nobody writes to any more.
+
+    Whatever reads the folder next would follow a link to where its writer could not look, and wait
+    for ever at a pipe.
+
+    Returns:
+        What was removed, in words.
+    """
+    removed, todo = [], [folder]
+    while todo:
+        with os.scandir(todo.pop()) as entries:
+            for entry in entries:
+                facts = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(facts.st_mode):
+                    todo.append(Path(entry.path))
+                elif not stat.S_ISREG(facts.st_mode):
+                    os.unlink(entry.path)
+                    name = _shown(Path(entry.path).relative_to(folder).as_posix())
+                    removed.append(f"{name} {_file_problem(facts)}")
+    return sorted(removed)
+
+
+def _shown(path: str) -> str:
+    return repr(path) if _name_problem(path.rpartition("/")[2]) else path
+
+
 def open_file(folder: Path, name: str) -> tuple[int, int] | None:
     """Open a plain file in the root of ``folder`` without following anything.
 

@@ -17,6 +17,7 @@ from client.launcher.home import Home
 from tests.insider import Benchmark, Insider
 from tests.loose import Part
 from tests.services import cases
+from tests.services.hostile import EVERY
 from tests.stack import RunningStack
 
 SMALL = {
@@ -62,7 +63,7 @@ def _open(engine: str, settings: dict[str, str], folder: Path, open_things: Exit
     stack = open_things.enter_context(RunningStack(folder / "stack", settings))
     open_things.callback(_second_worker(stack, settings, folder).stop)
     insider = open_things.enter_context(Insider(stack.environ))
-    chosen = [case for case in cases.CASES if engine in case.engines]
+    chosen = [case for case in EVERY if engine in case.engines]
     needed = {case.benchmark for case in chosen}
     made = {
         name: insider.benchmark(content, "pavel", **cases.GRANTS.get(name, {}))

@@ -11,15 +11,16 @@ from docker import DockerClient
 from tests.insider import as_json
 from tests.loose import containers_of, eventually
 from tests.services import bundles
-from tests.services.cases import CASES, Case
+from tests.services.cases import Case
 from tests.services.conftest import Hall, Halls
+from tests.services.hostile import EVERY
 
 pytestmark = pytest.mark.services
 
 _WAIT_S = 600
 
 
-PAIRS = [(engine, case) for case in CASES for engine in sorted(case.engines)]
+PAIRS = [(engine, case) for case in EVERY for engine in sorted(case.engines)]
 
 
 @pytest.fixture(params=["docker", "bubblewrap"])

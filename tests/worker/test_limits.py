@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker import limits
-from worker.limits import LogTap, open_file, used_bytes, walk
+from worker.limits import LogTap, drop_special, open_file, used_bytes, walk
 
 
 def tapped(pieces: list[bytes], budget: int) -> tuple[str, LogTap]:
@@ -103,6 +103,27 @@ def test_only_plain_files_are_opened(tmp_path: Path) -> None:
         assert found is None or name == "../plain"
         if found:
             os.close(found[0])
+
+
+def test_nothing_special_stays_in_an_output(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    folder = tmp_path / "output"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "plain").write_text("1")
+    (folder / "deep" / "link").symlink_to(outside / "kept")
+    (folder / "line\nbreak").symlink_to(outside)
+    os.mkfifo(folder / "pipe")
+    os.mkfifo(os.fsencode(folder) + b"/\xff")
+    removed = drop_special(folder)
+    assert removed == [
+        "'\\udcff' is a pipe", "'line\\nbreak' is a symbolic link", "deep/link is a symbolic link",
+        "pipe is a pipe",
+    ]  # fmt: skip
+    assert sorted(path.name for path in folder.rglob("*")) == ["deep", "plain"]
+    assert (outside / "kept").exists()
+    assert drop_special(folder) == []
 
 
 def test_used_bytes_counts_blocks_and_follows_nothing(tmp_path: Path) -> None:

@@ -9,11 +9,14 @@ from worker.command import Program, Role, only_folder
 from worker.contract import Blame, Input, Output, Step
 from worker.engines import Mount
 from worker.errors import RunFailed
+from worker.limits import drop_special
 from worker.run import Run
 from worker.stage import Part, run_parts, trouble
 from worker.steps import upload
 from worker.steps.outcome import write_metadata
 from worker.transfer import disk_failure
+
+_MAX_SHOWN = 10
 
 
 def ingest(run: Run) -> None:
@@ -33,6 +36,7 @@ def ingest(run: Run) -> None:
         if parts:
             run_parts(run, parts)
             _consider(run, parts)
+            _drop_special(run)
         write_metadata(run, run.prediction_output, parts)
     except OSError as error:
         raise disk_failure(error) from error
@@ -41,6 +45,16 @@ def ingest(run: Run) -> None:
             upload.store_folder, run, Output.PREDICTION_OUTPUT, run.prediction_output,
             Blame.PARTICIPANT,
         )  # fmt: skip
+
+
+def _drop_special(run: Run) -> None:
+    """Leave nothing in the prediction output that leads scoring elsewhere, or keeps it waiting."""
+    removed = drop_special(run.prediction_output)
+    if removed:
+        more = f"; and {len(removed) - _MAX_SHOWN} more" if len(removed) > _MAX_SHOWN else ""
+        sentence = f"Removed from the prediction output: {'; '.join(removed[:_MAX_SHOWN])}{more}."
+        run.note(sentence)
+        run.remarks.append(sentence)
 
 
 def _lay_out(run: Run, *, ingestion: bool) -> None:
