@@ -8,21 +8,23 @@ import gc
 import json
 import logging
 import os
+import signal
 import sys
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from redis.exceptions import RedisError
+from rq.exceptions import StopRequested
 
 from worker import doctor, machine
-from worker.client import App, Away, Gone
 from worker.engines import Engine, Owner
 from worker.engines.choice import choose
 from worker.errors import EngineUnavailable, SettingsError
 from worker.guard import SafeQueue, connect, worker_name
+from worker.heart import Heart
 from worker.home import Home
 from worker.jobs import RunJob, RunWorker, Station, equip
 from worker.logs import configure, event
@@ -30,7 +32,8 @@ from worker.settings import Settings, environment
 
 log = logging.getLogger("worker")
 
-HEARTBEAT_S = 10.0
+SHOWN_OUT = 3
+"""Exit code of a worker that the site does not know any more: starting it again does not help."""
 _RESTART_S = 2.0
 
 
@@ -74,7 +77,7 @@ def _now() -> datetime:
 
 
 def _serve(station: Station) -> int:
-    """Work until told to stop; an outage of Redis or the app only makes it wait."""
+    """Work until told to stop, or shown out; an outage of Redis or the app only makes it wait."""
     lock = station.home.sign_in(station.worker)
     attempts = station.home.sweep()
     containers = station.engine.sweep(station.home.is_alive)
@@ -84,13 +87,52 @@ def _serve(station: Station) -> int:
         event(log, "worker.trusted_only", level=logging.WARNING, engine=station.engine.name)
     equip(station)
     _ease_forking()
-    threading.Thread(target=_beat, args=(station, state), daemon=True, name="heartbeat").start()
-    queue = SafeQueue(station.settings.queue, connect(station.settings.broker_url), RunJob)
-    while not _work(queue, station):
-        time.sleep(_RESTART_S)
+    heart = Heart(station.settings, lambda: _about(state, station.settings), _end)
+    heart.start()
+    _work_until_told(station)
     lock.close()
     event(log, "worker.stops", worker=station.worker)
-    return 0
+    if not heart.is_shown_out:
+        return 0
+    print(_shown_out(station.settings), file=sys.stderr)  # noqa: T201 - the operator's terminal
+    return SHOWN_OUT
+
+
+def _work_until_told(station: Station) -> None:
+    queue = SafeQueue(station.settings.queue, connect(station.settings.broker_url), RunJob)
+    try:
+        while True:
+            _listen()
+            if _work(queue, station):
+                return
+            _listen()  # RQ's own ear belongs to a worker that is over
+            time.sleep(_RESTART_S)
+    except StopRequested:
+        return
+
+
+def _listen() -> None:
+    """Hear a wish to stop while RQ does not; process 1 of a container would not hear it at all."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    raise StopRequested
+
+
+def _end() -> None:
+    """End this process as an operator would: a run under way is finished or handed back."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _shown_out(settings: Settings) -> str:
+    return (
+        f"{settings.api_url} does not know this machine any more: its access was ended, or its "
+        "secrets were replaced. The worker has ended, with code 3. To go on with this machine, "
+        "add it, or make new secrets for it, on the page of its queue, put what that page shows "
+        "into .env, and start the worker again. Otherwise, remove it here: docker compose down."
+    )
 
 
 def _work(queue: SafeQueue, station: Station) -> bool:
@@ -120,17 +162,9 @@ def _state(engine: Engine, home: Home, settings: Settings) -> dict[str, Any]:
     return {"engine": engine.name, "trusted_only": engine.trusted_only, "details": details}
 
 
-def _beat(station: Station, state: dict[str, Any]) -> None:
-    """Tell the app every ten seconds that this machine is there."""
-    settings = station.settings
-    app = App(settings.api_url)
-    while True:
-        now = {**state, "details": {**state["details"], **machine.about(settings)}}
-        try:
-            app.post("/api/worker/heartbeat", settings.token, json.dumps(now).encode())
-        except (Away, Gone) as error:
-            event(log, "heartbeat.lost", level=logging.WARNING, why=str(error))
-        time.sleep(HEARTBEAT_S)
+def _about(state: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Return the state with what changes: the free disk, and the GPUs."""
+    return {**state, "details": {**state["details"], **machine.about(settings)}}
 
 
 if __name__ == "__main__":

@@ -55,6 +55,10 @@ class Gone(Exception):
     """The app knows no such attempt, or not any more: say nothing more."""
 
 
+class Unknown(Gone):
+    """The app itself says that it knows no such token; what stands before it may say 404, too."""
+
+
 class App:
     """The app as a worker reaches it: kept connections, tokens in headers and nowhere else."""
 
@@ -70,6 +74,7 @@ class App:
 
         Raises:
             Away: no answer, 429 or 5xx.
+            Unknown: the app knows no such token.
             Gone: any other refusal; the reason is in the text.
         """
         headers = {
@@ -85,11 +90,20 @@ class App:
             return reply.data
         if reply.status >= 500 or reply.status in (408, 425, 429):
             raise Away(f"status {reply.status}")
-        raise Gone(f"status {reply.status} {reply.data[:300].decode(errors='replace')}")
+        why = f"status {reply.status} {reply.data[:300].decode(errors='replace')}"
+        raise Unknown(why) if reply.status == 404 and _is_said_by_the_app(reply.data) else Gone(why)
 
     def close(self) -> None:
         """Close every connection."""
         self._pool.clear()
+
+
+def _is_said_by_the_app(body: bytes) -> bool:
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return False
+    return isinstance(said, dict) and isinstance(said.get("error"), str)
 
 
 def pause_s(failures: int) -> float:

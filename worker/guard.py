@@ -305,8 +305,9 @@ class SafeWorker(Worker):
         while True:
             try:
                 return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
-            except _OUTAGE:
-                log.warning("redis.away", extra={"data": {"during": "dequeue"}})
+            except _OUTAGE as error:
+                data = {"during": "dequeue", "why": str(error)[:200]}
+                log.warning("redis.away", extra={"data": data})
                 time.sleep(1)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:

@@ -53,6 +53,8 @@ class Site:
         self.cancel_at: Kind | str | None = None
         """Answer ``cancel`` once an event of this kind, or step, or with this text, was heard."""
         self.with_checksums = True
+        self.is_known = True
+        """Whether the machine's token still counts; without it nothing of its runs is heard."""
         self.changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -133,7 +135,9 @@ class Site:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if site.answers and (status := site.answers.pop(0)) != 200:
+                if not site.is_known:
+                    self._say(404, b'{"error": "No machine has this token."}')
+                elif site.answers and (status := site.answers.pop(0)) != 200:
                     self._say(status, b'{"error": "as the test wished"}')
                 elif self.path == "/api/worker/heartbeat":
                     site.heartbeats.append({**body, "auth": self.headers["Authorization"]})

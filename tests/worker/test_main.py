@@ -17,7 +17,7 @@ from tests.patience import PATIENCE_S
 from tests.plugins.machine import RunsServer
 from tests.worker.programs import SCORE, program
 from tests.worker.site import TOKEN, Site, make_spec
-from worker.__main__ import main
+from worker.__main__ import SHOWN_OUT, main
 from worker.contract import RUN_FUNCTION, Kind
 from worker.guard import SafeQueue
 from worker.jobs import RunJob
@@ -127,6 +127,40 @@ def test_told_to_stop_it_lets_a_run_that_is_almost_done_finish(machine: Machine)
     machine.process.terminate()
     machine.process.wait(PATIENCE_S)
     assert machine.site.last().kind == Kind.FINISHED
+
+
+def test_machine_that_the_site_does_not_know_any_more_ends_with_a_code_and_a_sentence(
+    machine: Machine, runs_server: RunsServer
+) -> None:
+    machine.site.is_known = False
+    machine.start()
+    assert machine.process is not None
+    assert machine.process.wait(PATIENCE_S) == SHOWN_OUT
+    log = machine.log.read_text()
+    assert "does not know this machine any more" in log
+    assert "Traceback" not in log
+
+
+def test_machine_that_is_shown_out_drops_its_run_cleanly(machine: Machine, tmp_path: Path) -> None:
+    machine.site.inputs["submission"] = program(SLEEPY.format(987))
+    machine.start()
+    machine.send(timeout_s=300)
+    machine.site.wait_for("ready")
+    machine.site.is_known = False
+    assert machine.process is not None
+    assert machine.process.wait(PATIENCE_S) == SHOWN_OUT
+    assert not list((tmp_path / "home" / "runs").glob("*/*"))
+    assert "Traceback" not in machine.log.read_text()
+
+
+def test_worker_that_redis_refuses_waits_and_still_hears_a_wish_to_stop(machine: Machine) -> None:
+    machine.extra = {"BROKER_URL": "redis://nobody:nothing@127.0.0.1:1/0"}
+    machine.start()
+    eventually(lambda: "redis.away" in machine.log.read_text())
+    assert machine.process is not None
+    machine.process.terminate()
+    assert machine.process.wait(PATIENCE_S) == 0
+    assert "Traceback" not in machine.log.read_text()
 
 
 @pytest.mark.chaos
