@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from flask import request, url_for
-
-from app.submissions.live import ticket
-from app.submissions.live.ticket import Ticket
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -26,27 +23,26 @@ class Position:
     follows: bool = False
     """Whether its log goes on to the next run by itself, because its reader has chosen none."""
 
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> Self:
+        """Read the arguments of an address; what is no position there counts as none."""
+        return cls(
+            given.get("status", ""), _whole(given, "attempt"), _whole(given, "seq"),
+            given.get("place", ""), given.get("version", ""), _whole(given, "looked"),
+            _whole(given, "chart"), given.get("follow") == "1",
+        )  # fmt: skip
 
-def asked() -> Position:
-    """Return the position in the address that is asked."""
-    given = request.args
-    return Position(
-        given.get("status", ""), given.get("attempt", 0, type=int), given.get("seq", 0, type=int),
-        given.get("place", ""), given.get("version", ""), given.get("looked", 0, type=int),
-        given.get("chart", 0, type=int), given.get("follow") == "1",
-    )  # fmt: skip
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments that :meth:`read` reads."""
+        return {
+            "status": self.status, "attempt": self.attempt, "seq": self.seq,
+            "place": self.place or None, "version": self.version, "looked": self.looked,
+            "chart": self.chart, "follow": 1 if self.follows else None,
+        }  # fmt: skip
 
 
-def address(issued: Ticket, position: Position, stream: str, secret: str) -> str:
-    """Return where a page asks next.
-
-    Args:
-        stream: the name of what it shows of the log; empty for all of it.
-    """
-    return url_for(
-        "live.poll",
-        submission_id=issued.submission_id, run=issued.run_id, stream=stream or None,
-        ticket=ticket.issue(issued, secret), status=position.status, attempt=position.attempt,
-        seq=position.seq, place=position.place or None, version=position.version,
-        looked=position.looked, chart=position.chart, follow=1 if position.follows else None,
-    )  # fmt: skip
+def _whole(given: Mapping[str, str], name: str) -> int:
+    try:
+        return int(given.get(name, 0))
+    except ValueError:
+        return 0

@@ -24,7 +24,7 @@ from app.platform.web import LARGEST, POLL_OVER, is_fragment, redirect_to
 from app.platform.web import poll as answer_poll
 from app.policy import Viewer
 from app.submissions import queries
-from app.submissions.live import lastwords, news, pace, panel, position, ticket, transcript
+from app.submissions.live import lastwords, news, pace, panel, ticket, transcript
 from app.submissions.live.lastwords import LastWords
 from app.submissions.live.news import Glance, Said
 from app.submissions.live.page import LogView, chosen
@@ -83,7 +83,7 @@ def first_address(shown: queries.StatusRow, seen: Glance | None, log: LogView | 
     run_id = shown.runs[0].run.id
     said = seen.runs[run_id]
     here = Position(seen.status, said.attempt, said.last_seq, "", shown.version, _seconds(now()))
-    return position.address(_issue(shown.submission.id, run_id, frozenset()), here, "", _secret())
+    return _address(_issue(shown.submission.id, run_id, frozenset()), here, "")
 
 
 def _address_of(shown: queries.StatusRow, seen: Glance, log: LogView, moment: datetime) -> str:
@@ -92,7 +92,7 @@ def _address_of(shown: queries.StatusRow, seen: Glance, log: LogView, moment: da
         _seconds(moment), log.said.chart, log.follows,
     )  # fmt: skip
     issued = _issue(shown.submission.id, log.run.id, log.streams)
-    return position.address(issued, here, log.name, _secret())
+    return _address(issued, here, log.name)
 
 
 def wait_ms(seen: Glance | None) -> int:
@@ -120,7 +120,7 @@ def poll(submission_id: int) -> Response:
     seen = _glance(submission_id)
     if seen is None or issued.run_id not in seen.runs:
         raise NotFound("There is no such submission, or it is not yours to see.")
-    return _answer(issued, seen, position.asked(), moment)
+    return _answer(issued, seen, Position.read(request.args), moment)
 
 
 @bp.get("/runs/<int:run_id>/log.txt")
@@ -221,7 +221,7 @@ def _answer(issued: Ticket, seen: Glance, before: Position, moment: datetime) ->
         response.status_code = POLL_OVER
     else:
         stream = request.args.get("stream", "")
-        response.headers["Live-Next"] = position.address(issued, after, stream, _secret())
+        response.headers["Live-Next"] = _address(issued, after, stream)
         response.headers["Live-Wait"] = str(wait_ms(seen))
     return response
 
@@ -349,6 +349,14 @@ def _checked(submission_id: int, moment: datetime) -> Ticket:
 
 def _issue(submission_id: int, run_id: int, streams: frozenset[str]) -> Ticket:
     return Ticket(submission_id, run_id, streams, False, _seconds(now()) + ticket.LIFE_S)
+
+
+def _address(issued: Ticket, here: Position, stream: str) -> str:
+    return url_for(
+        "live.poll",
+        submission_id=issued.submission_id, run=issued.run_id, stream=stream or None,
+        ticket=ticket.issue(issued, _secret()), **here.arguments(),
+    )  # fmt: skip
 
 
 def _viewer() -> Viewer:
