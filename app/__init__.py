@@ -23,6 +23,7 @@ from app.bundles.routes import bp as bundles_bp
 from app.competitions import handouts, routing
 from app.competitions.routes import bp as competitions_bp
 from app.home.routes import bp as home_bp
+from app.leaderboards import queries as board_queries
 from app.leaderboards import services as leaderboards
 from app.leaderboards.routes import bp as leaderboards_bp
 from app.platform import assets, limiting, markdown, moments, web
@@ -37,6 +38,7 @@ from app.resources import queries as resources
 from app.resources.routes import bp as resources_bp
 from app.settings import Settings
 from app.submissions import dispatch, load, outcome
+from app.submissions import queries as submission_queries
 from app.submissions.activity.routes import bp as activity_bp
 from app.submissions.live.routes import bp as live_bp
 from app.submissions.organizing.routes import bp as organizing_bp
@@ -105,6 +107,7 @@ def _features(app: Flask) -> None:
     cli.register(app)
     outcome.on_ended[:] = [leaderboards.refresh]
     outcome.on_waiting[:] = [dispatch.ring]
+    submission_queries.overall_scores[:] = [board_queries.overall]
     queues.on_narrowed[:] = [routing.detach_strangers]
     queues.uses[:] = [routing.reasons_to_keep, load.reasons_to_keep]
     queue_queries.benchmarks_on[:] = [routing.benchmarks_on]

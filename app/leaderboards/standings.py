@@ -90,7 +90,7 @@ class Definition:
             phase=phase,
             title=board.title,
             rule=SubmissionRule(board.submission_rule),
-            columns=_visible_columns(board),
+            columns=visible_columns(board),
             hidden_keys=frozenset(column.key for column in board.columns if column.is_hidden),
             tasks={item.task_id: item.task.name for item in phase.phase_tasks},
             questions={
@@ -124,7 +124,8 @@ class BoardRow:
         return hashlib.sha256(repr(self).encode()).hexdigest()[:24]
 
 
-def _visible_columns(board: Leaderboard) -> list[ColumnRow]:
+def visible_columns(board: Leaderboard) -> list[ColumnRow]:
+    """Return the columns that readers see, the primary one first."""
     shown = [column for column in board.columns if not column.is_hidden]
     shown.sort(key=lambda column: (column.index != board.primary_index, column.index))
     return [_column(column, board) for column in shown]

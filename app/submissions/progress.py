@@ -12,7 +12,10 @@ from worker.contract import Step
 
 @dataclass(frozen=True)
 class StepRow:
-    """One step: ``state`` is done, active, failed, waiting or skipped; ``seconds`` once known."""
+    """One step: ``state`` is done, active, failed, cancelled, waiting or skipped.
+
+    ``seconds`` are there once known.
+    """
 
     name: str
     state: str
@@ -70,7 +73,7 @@ def _state_here(run: Run, *, is_over: bool) -> str:
     if run.state == State.FAILED:
         return "failed"
     if run.state == State.CANCELLED:
-        return "skipped"
+        return "cancelled"
     return "waiting" if run.state == State.HELD else "active"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,6 +50,8 @@ class StatusRow:
 
     submission: Submission
     runs: list[RunRow]
+    overall: Sequence[ScoreRow]
+    """Over all tasks, as the board counts it; empty where that says no more than the one run."""
     is_terminal: bool
     can_cancel: bool
     can_start: bool
@@ -68,10 +70,14 @@ class StatusRow:
             self.submission.reason,
             self.submission.on_board,
         ]
-        seen += [self.waiting]
+        seen += [self.waiting, list(self.overall)]
         for row in self.runs:
             seen += [row.run.reason, row.run.notes, row.steps, row.scores, sorted(row.outputs)]
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:16]
+
+
+overall_scores: list[Callable[[Submission, Viewer], Sequence[ScoreRow]]] = []
+"""What boards make of the runs of a submission from :func:`get`, all of them together."""
 
 
 def get(submission_id: int, viewer: Viewer) -> Submission:
@@ -113,6 +119,7 @@ def status(submission: Submission, viewer: Viewer, *, now: datetime) -> StatusRo
     return StatusRow(
         submission=submission,
         runs=[_run_row(run, submission, viewer, streams, visible) for run in submission.runs],
+        overall=[row for rows in overall_scores for row in rows(submission, viewer)],
         is_terminal=is_terminal,
         can_cancel=not is_terminal and policy.can(viewer, Act.SUBMISSION_CANCEL, submission),
         can_start=is_organizer and submission.state == State.HELD,

@@ -203,6 +203,7 @@ class Relative:
     id: int
     state: str
     kind: str
+    on_board: bool
 
 
 def relatives(submission: Submission, viewer: Viewer) -> list[Relative]:
@@ -226,7 +227,7 @@ def relatives(submission: Submission, viewer: Viewer) -> list[Relative]:
     if not policy.can(viewer, Act.SUBMISSION_RUN, submission):
         statement = statement.where(Submission.is_trial.is_(False))
     found = db.session.scalars(statement)
-    return [Relative(one.id, one.state, _kind(one, submission)) for one in found]
+    return [Relative(one.id, one.state, _kind(one, submission), one.on_board) for one in found]
 
 
 def _kind(other: Submission, submission: Submission) -> str:

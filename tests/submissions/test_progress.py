@@ -43,6 +43,17 @@ def test_failed_run_shows_where_it_failed_and_skips_the_rest() -> None:
     assert rows["ranked"] == ("skipped", None)
 
 
+@pytest.mark.parametrize(
+    ("step", "at"), [("", "queued"), ("unpack", "fetching"), ("ingest", "ingestion")]
+)
+def test_cancelled_run_shows_where_it_was_and_nothing_later_as_done(step: str, at: str) -> None:
+    rows = shown(state=State.CANCELLED, step=step, started_at=NOW if step else None, ended_at=NOW)
+    place = progress.NAMES.index(at)
+    states = [rows[name][0] for name in progress.NAMES]
+    rest = len(progress.NAMES) - place - 1
+    assert states == ["done"] * place + ["cancelled"] + ["skipped"] * rest
+
+
 def test_finished_run_on_the_board_is_done_to_the_end() -> None:
     times = {"started_at": NOW, "ended_at": NOW}
     rows = shown(state=State.FINISHED, step="upload", is_over=True, on_board=True, **times)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app.accounts.models import User
@@ -17,6 +18,7 @@ from app.resources.models import StoredFile, TaskRevision
 from app.submissions import outcome, queries, quota, reruns
 from app.submissions.models import Run, RunScore, State, Submission
 from tests import factories
+from tests.actors import log_in
 from tests.factories import NOW
 from tests.leaderboards.boards import counted, entries, tell
 from tests.submissions.conftest import viewer_of
@@ -294,6 +296,21 @@ def test_trial_runs_on_the_chosen_task_and_never_stands_on_a_board(
     viewer = viewer_of("olga")
     with pytest.raises(Exception, match="taken off by hand"):
         leaderboards.add(viewer, boards.submission(trial.id, viewer), now=NOW)
+
+
+def test_original_says_that_its_rerun_stands_on_the_board(
+    client: FlaskClient, ranked: Phase, pavel: User, competition: Competition
+) -> None:
+    original = scored(ranked, pavel, 0.5)
+    (rerun,) = run_again(competition, original.id)
+    log_in(client, pavel)
+    sentence = f"Its re-run, submission {rerun.id}, stands on the leaderboard in its place."
+    assert sentence not in client.get(f"/submissions/{original.id}").text
+    end(rerun, 0.75)
+    assert sentence in client.get(f"/submissions/{original.id}").text
+    assert (
+        "stands on the leaderboard in its place" not in client.get(f"/submissions/{rerun.id}").text
+    )
 
 
 def test_trial_is_the_organizers_alone(phase: Phase, pavel: User, competition: Competition) -> None:

@@ -26,6 +26,9 @@ _OF_REVISION = (
     FileKind.REFERENCE_DATA,
 )  # fmt: skip
 
+_WITHOUT_IMAGES = ("bubblewrap", "subprocess")
+"""Engines that run programs with what the machine itself has."""
+
 
 def of(submission_id: int, viewer: Viewer) -> Document:
     """Return the provenance of a submission, in a number of statements that nothing changes.
@@ -111,7 +114,10 @@ def _run(
             for kind in _OF_REVISION
             if (file := getattr(run.revision, kind)) is not None
         },
-        "image": {"name": run.image, "digest": run.image_digest},
+        "image": None
+        if run.engine in _WITHOUT_IMAGES
+        else {"name": run.image, "digest": run.image_digest},
+        "image_wanted": run.image,
         "engine": run.engine,
         "worker_version": counting.worker_version if counting else "",
         "limits": counting.limits if counting else {},

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from app.accounts.models import User
 from app.competitions.models import Competition, Phase
 from app.platform.db import db, unit_of_work
-from app.submissions.models import Run
+from app.submissions.models import Run, Submission
 from tests import factories
 from tests.actors import log_in
 from tests.leaderboards.boards import tell
@@ -44,7 +44,31 @@ def test_page_says_when_no_image_was_used(
     submission = factories.make_submission(phase, pavel)
     with unit_of_work():
         for run in db.session.scalars(select(Run)):
-            run.engine = engine
+            run.engine, run.image = engine, "python:3.11"
     log_in(client, pavel)
     text = client.get(f"/submissions/{submission.id}").text
     assert ("the machine&#39;s own Python ran the programs" in text) == is_host
+    runs = client.get(f"/submissions/{submission.id}/provenance.json").get_json()["runs"]
+    assert [run["image"] is None for run in runs] == [is_host] * len(runs)
+    assert all(run["image_wanted"] == "python:3.11" for run in runs)
+
+
+def test_page_shows_answers_by_their_questions_and_leaves_out_empty_ones(
+    client: FlaskClient, phase: Phase, pavel: User
+) -> None:
+    submission = factories.make_submission(phase, pavel)
+    sheet = [
+        {"key": key, "title": title, "type": "text", "is_required": False,
+         "is_on_leaderboard": False, "selection": []}
+        for key, title in (("lab", "Laboratory"), ("method", "Kind of model"))
+    ]  # fmt: skip
+    with unit_of_work():
+        db.session.get_one(Competition, phase.competition_id).fact_sheet = sheet
+        db.session.get_one(Submission, submission.id).fact_sheet_answers = {
+            "lab": "Ward 7", "method": "",
+        }  # fmt: skip
+    log_in(client, pavel)
+    text = client.get(f"/submissions/{submission.id}").text
+    assert "<dt>Laboratory</dt><dd>Ward 7</dd>" in text
+    assert "Kind of model" not in text
+    assert "<dt>method</dt>" not in text
