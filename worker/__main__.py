@@ -34,6 +34,7 @@ log = logging.getLogger("worker")
 
 SHOWN_OUT = 3
 """Exit code of a worker that the site does not know any more: starting it again does not help."""
+_WHERE = "Save the one that the page of the queue shows there, or start the worker where it is."
 _RESTART_S = 2.0
 
 
@@ -49,6 +50,8 @@ def main(arguments: list[str]) -> int:
         engine = choose(settings, Owner(f"{settings.name} {settings.home}", worker))
     except (SettingsError, EngineUnavailable) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the operator's terminal
+        if isinstance(error, SettingsError) and not Path(".env").exists():
+            print(f"There is no .env in {Path.cwd()}. {_WHERE}", file=sys.stderr)  # noqa: T201
         return 2
     home = Home(settings.home)
     if options.command == "check":

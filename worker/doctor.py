@@ -6,11 +6,12 @@ import json
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,14 +38,27 @@ _TRIAL_S = 60.0
 _TIMEOUT = urllib3.Timeout(connect=5, read=10)
 
 
+class Level(StrEnum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    WARNING = "warning"  # a worker serves nonetheless, though not as well as it could
+    PROBLEM = "problem"  # runs would not come, or would fail
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was looked at."""
 
     name: str
-    is_ok: bool
+    level: Level
     text: str
-    """What was found, and for a problem what to do about it."""
+    """What was found, and unless it is well what to do about it."""
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether there is nothing to mend."""
+        return self.level is Level.OK
 
 
 @dataclass
@@ -57,20 +71,41 @@ class _Visit:
     engine: Engine | None = None
     store: str = ""
     at_site: datetime | None = None
-    findings: list[Finding] = field(default_factory=list)
 
 
 def main(settings: Settings, *, image: str, as_json: bool, now: Callable[[], datetime]) -> int:
-    """Print what :func:`examine` finds; return 1 when something is a problem."""
-    findings = examine(settings, image=image, now=now)
-    healthy = all(finding.is_ok for finding in findings)
+    """Print what is found, and whether a worker would serve; return 1 when it would not."""
+    visit = _Visit(settings, image, now)
+    findings = _looked_at(visit)
+    would_serve = all(one.level is not Level.PROBLEM for one in findings)
+    engine = visit.engine.name if visit.engine else ""
     if as_json:
-        shown = {"is_ok": healthy, "findings": [asdict(one) for one in findings]}
+        shown = {
+            "is_ok": would_serve,
+            "engine": engine,
+            "findings": [asdict(one) for one in findings],
+        }
         print(json.dumps(shown, indent=1))  # noqa: T201 - the operator's terminal
     else:
         for one in findings:
-            print(f"{'ok' if one.is_ok else 'problem':8} {one.name:8} {one.text}")  # noqa: T201
-    return 0 if healthy else 1
+            print(f"{one.level:8} {one.name:8} {one.text}")  # noqa: T201
+        print(f"\n{summary(findings, visit.engine)}")  # noqa: T201
+    return 0 if would_serve else 1
+
+
+def summary(findings: Sequence[Finding], engine: Engine | None) -> str:
+    """Return in one sentence whether a worker would serve the queue, and with which engine."""
+    problems = sum(one.level is Level.PROBLEM for one in findings)
+    warnings = sum(one.level is Level.WARNING for one in findings)
+    if problems or engine is None:
+        return f"Not ready: {_counted(problems, 'problem')} to mend. Start the worker after that."
+    kind = "in containers" if isinstance(engine, DockerEngine) else "without containers, for trusted code only"  # fmt: skip
+    end = f" {_counted(warnings, 'warning').capitalize()} above." if warnings else ""
+    return f"Ready: the worker would run programs with {engine.name}, {kind}.{end}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def examine(settings: Settings, *, image: str, now: Callable[[], datetime]) -> list[Finding]:
@@ -79,14 +114,14 @@ def examine(settings: Settings, *, image: str, now: Callable[[], datetime]) -> l
     Args:
         image: what the trial runs; the image map of the settings applies.
     """
-    visit = _Visit(settings, image, now)
-    for name, look in _LOOKS:
-        for is_ok, text in look(visit):
-            visit.findings.append(Finding(name, is_ok, text))
-    return visit.findings
+    return _looked_at(_Visit(settings, image, now))
 
 
-_Answers = Iterator[tuple[bool, str]]
+def _looked_at(visit: _Visit) -> list[Finding]:
+    return [Finding(name, level, text) for name, look in _LOOKS for level, text in look(visit)]
+
+
+_Answers = Iterator[tuple[Level, str]]
 
 
 def _site(visit: _Visit) -> _Answers:
@@ -103,7 +138,7 @@ def _site(visit: _Visit) -> _Answers:
                                   redirect=False)) as reply:  # fmt: skip
             status, data, date = reply.status, reply.data, reply.headers.get("Date", "")
     except urllib3.exceptions.HTTPError as error:
-        yield False, f"{url} does not answer ({type(error).__name__}). Check {PREFIX}API_URL, names and firewalls."  # fmt: skip
+        yield Level.PROBLEM, f"{url} does not answer ({type(error).__name__}). Check {PREFIX}API_URL, names and firewalls."  # fmt: skip
         return
     finally:
         pool.clear()
@@ -111,11 +146,11 @@ def _site(visit: _Visit) -> _Answers:
         visit.at_site = parsedate_to_datetime(date)
     if status == 200:
         visit.store = _store_of(data)
-        yield True, f"{url} knows this machine"
+        yield Level.OK, f"{url} knows this machine"
     elif status == 404:
-        yield False, f"{url} does not know this token. Make new secrets on the page of the queue and put them into .env."  # fmt: skip
+        yield Level.PROBLEM, f"{url} does not know this token. Make new secrets on the page of the queue and put them into .env."  # fmt: skip
     else:
-        yield False, f"{url} answered with status {status}. Check {PREFIX}API_URL."
+        yield Level.PROBLEM, f"{url} answered with status {status}. Check {PREFIX}API_URL."
 
 
 def _store_of(data: bytes) -> str:
@@ -129,14 +164,14 @@ def _store_of(data: bytes) -> str:
 def _clock(visit: _Visit) -> _Answers:
     """Compare with the Date of the site's answer: links to files are good for minutes."""
     if visit.at_site is None:
-        yield False, "cannot be compared: the site did not answer"
+        yield Level.PROBLEM, "cannot be compared: the site did not answer"
         return
     off = (visit.now() - visit.at_site).total_seconds()
     if abs(off) <= _MOST_OFF_S:
-        yield True, f"{abs(off):.0f} s from the site's"
+        yield Level.OK, f"{abs(off):.0f} s from the site's"
     else:
         way = "ahead of" if off > 0 else "behind"
-        yield False, f"{abs(off):.0f} s {way} the site's. Switch time synchronization on (timedatectl set-ntp true)."  # fmt: skip
+        yield Level.WARNING, f"{abs(off):.0f} s {way} the site's. Switch time synchronization on (timedatectl set-ntp true)."  # fmt: skip
 
 
 def _broker(visit: _Visit) -> _Answers:
@@ -148,25 +183,28 @@ def _broker(visit: _Visit) -> _Answers:
         with closing(Redis.from_url(settings.broker_url, socket_connect_timeout=5, socket_timeout=10)) as broker:  # fmt: skip
             broker.exists(f"rq:queue:{settings.queue}")
     except (AuthenticationError, NoPermissionError, ResponseError):
-        yield False, f"{where} does not let this user in. A new machine is let in within seconds; after that, make new secrets on the page of the queue."  # fmt: skip
+        yield Level.PROBLEM, f"{where} does not let this user in. A new machine is let in within seconds; after that, make new secrets on the page of the queue."  # fmt: skip
     except (RedisError, OSError, ValueError) as error:
-        yield False, f"{where} does not answer ({type(error).__name__}). Check {PREFIX}BROKER_URL and that this machine may connect there."  # fmt: skip
+        yield Level.PROBLEM, f"{where} does not answer ({type(error).__name__}). Check {PREFIX}BROKER_URL and that this machine may connect there."  # fmt: skip
     else:
-        yield True, f"{where} lets this machine in"
+        yield Level.OK, f"{where} lets this machine in"
 
 
 def _storage(visit: _Visit) -> _Answers:
     """Reach the object store, where inputs come from and outputs go; any answer will do."""
     if not visit.store:
-        yield False, "cannot be checked: the site did not say where it is"
+        yield Level.PROBLEM, "cannot be checked: the site did not say where it is"
         return
     pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
     try:
         status = pool.request("GET", visit.store, redirect=False, preload_content=False).status
     except urllib3.exceptions.HTTPError as error:
-        yield False, f"{visit.store} does not answer ({type(error).__name__}). This machine must reach it to fetch and store files."  # fmt: skip
+        yield Level.PROBLEM, f"{visit.store} does not answer ({type(error).__name__}). This machine must reach it to fetch and store files."  # fmt: skip
     else:
-        yield True, f"{visit.store} answers (status {status})"
+        if status >= 500:
+            yield Level.WARNING, f"{visit.store} can be reached, but is out of order at the moment (it answered with status {status}). Tell the site's operator if that stays."  # fmt: skip
+        else:
+            yield Level.OK, f"{visit.store} can be reached (it turned a question without a link away, as it should)"  # fmt: skip
     finally:
         pool.clear()
 
@@ -179,36 +217,42 @@ def _disk(visit: _Visit) -> _Answers:
             trial.write(b"x")
     except OSError as error:
         yield (
-            False,
+            Level.PROBLEM,
             f"{home} cannot be written to ({error.strerror}). Make it, or set {PREFIX}HOME.",
         )
         return
     free = shutil.disk_usage(home).free
     gib = f"{free / 2**30:.1f} GiB free in {home}"
     if free < _LEAST_FREE_BYTES:
-        yield False, f"{gib}; images, inputs and outputs need 10 GiB or more. Free some, or move {PREFIX}HOME."  # fmt: skip
+        yield Level.WARNING, f"{gib}; images, inputs and outputs need 10 GiB or more. Free some, or move {PREFIX}HOME."  # fmt: skip
     else:
-        yield True, gib
+        yield Level.OK, gib
 
 
 def _engine(visit: _Visit) -> _Answers:
     try:
         visit.engine = engine = choose(visit.settings, Owner("doctor", "doctor"))
     except EngineUnavailable as error:
-        yield False, f"{error} Install Docker or Podman and start it, or set {PREFIX}DOCKER_HOST."
+        yield (
+            Level.PROBLEM,
+            f"{error} Install Docker or Podman and start it, or set {PREFIX}DOCKER_HOST.",
+        )
         return
     version = engine.details().get("version", "")
     if not isinstance(engine, DockerEngine):
         text = f"{engine.name}: programs run without containers, for trusted code only"
         wanted = visit.settings.engine == "process"
-        yield wanted, text if wanted else f"{text}. Install Docker or Podman for anything else."
+        if wanted:
+            yield Level.OK, text
+        else:
+            yield Level.WARNING, f"{text}, because neither Docker nor Podman answers. Install one of them for anything else, or set {PREFIX}ENGINE=process to say that this is wished."  # fmt: skip
         return
     rootless = bool(engine.details().get("rootless"))
-    yield True, f"{engine.name} {version}{', rootless' if rootless else ''}"
+    yield Level.OK, f"{engine.name} {version}{', rootless' if rootless else ''}"
     try:
         facts = engine.client.info()
     except (DockerException, requests.RequestException) as error:
-        yield False, f"the engine does not describe itself ({type(error).__name__})"
+        yield Level.PROBLEM, f"the engine does not describe itself ({type(error).__name__})"
         return
     yield from limits(facts, rootless=rootless)
 
@@ -222,10 +266,10 @@ def limits(facts: Mapping[str, Any], *, rootless: bool) -> _Answers:
     names = {"MemoryLimit": "memory", "PidsLimit": "processes", "CpuCfsQuota": "processors"}
     missing = [word for key, word in names.items() if facts.get(key) is False]
     if not missing:
-        yield True, f"limits memory, processes and processors (cgroup v{facts.get('CgroupVersion', '1')})"  # fmt: skip
+        yield Level.OK, f"limits memory, processes and processors (cgroup v{facts.get('CgroupVersion', '1')})"  # fmt: skip
     elif rootless:
         yield (
-            False,
+            Level.PROBLEM,
             (
                 f"cannot limit {' and '.join(missing)}. A rootless engine needs cgroup v2 (the kernel option "
                 "systemd.unified_cgroup_hierarchy=1), delegation of its controllers (a drop-in for "
@@ -234,53 +278,56 @@ def limits(facts: Mapping[str, Any], *, rootless: bool) -> _Answers:
             ),
         )
     else:
-        yield False, f"cannot limit {' and '.join(missing)}. Switch these cgroup controllers on in the kernel's options."  # fmt: skip
+        yield Level.PROBLEM, f"cannot limit {' and '.join(missing)}. Switch these cgroup controllers on in the kernel's options."  # fmt: skip
 
 
 def _gpu(visit: _Visit) -> _Answers:
     wanted, here = visit.settings.gpus, machine.models()
     if not wanted and not here:
-        yield True, "none, and none is asked for"
+        yield Level.OK, "none, and none is asked for"
     elif not wanted:
-        yield False, f"{', '.join(here)} is here, but programs do not get it. Set {PREFIX}GPUS=all."
+        yield (
+            Level.WARNING,
+            f"{', '.join(here)} is here, but programs do not get it. Set {PREFIX}GPUS=all.",
+        )
     elif visit.engine is not None and visit.engine.trusted_only:
-        yield False, f"{PREFIX}GPUS needs containers; this machine runs programs without."
+        yield Level.PROBLEM, f"{PREFIX}GPUS needs containers; this machine runs programs without."
     elif not here:
-        yield False, f"{PREFIX}GPUS is {wanted}, but no NVIDIA driver is loaded. Install it, and nvidia-container-toolkit."  # fmt: skip
+        yield Level.PROBLEM, f"{PREFIX}GPUS is {wanted}, but no NVIDIA driver is loaded. Install it, and nvidia-container-toolkit."  # fmt: skip
     else:
-        yield True, ", ".join(here)
+        yield Level.OK, ", ".join(here)
 
 
 def _data(visit: _Visit) -> _Answers:
     if visit.settings.data_dir:
-        yield True, f"{visit.settings.data_dir} is {DATA} of every container, read-only"
+        yield Level.OK, f"{visit.settings.data_dir} is {DATA} of every container, read-only"
     else:
-        yield True, f"no folder of this machine stands as {DATA}"
+        yield Level.OK, f"no folder of this machine stands as {DATA}"
 
 
 def _trial(visit: _Visit) -> _Answers:
     """Prepare the image as a run would, and run nothing in it; with GPUs, ask for their names."""
     engine = visit.engine
     if engine is None:
-        yield False, "cannot be run: there is no engine"
+        yield Level.PROBLEM, "cannot be run: there is no engine"
         return
     try:
         engine.prepare(visit.image)
     except RunFailed as error:
-        yield False, str(error)
+        yield Level.PROBLEM, str(error)
         return
     try:
         ended, said = _run(visit, engine)
     except (RunFailed, OSError) as error:
-        yield False, f"{error} {_advice(str(error))}".strip()
+        yield Level.PROBLEM, f"{error} {_advice(str(error))}".strip()
         return
     if ended is None:
-        yield False, f"the container of {visit.image} did not end within {_TRIAL_S:.0f} s"
+        yield Level.PROBLEM, f"the container of {visit.image} did not end within {_TRIAL_S:.0f} s"
     elif ended.code:
-        yield False, f"the container of {visit.image} ended with code {ended.code}. {ended.problem or said} {_advice(ended.problem + said)}".strip()  # fmt: skip
+        yield Level.PROBLEM, f"the container of {visit.image} ended with code {ended.code}. {ended.problem or said} {_advice(ended.problem + said)}".strip()  # fmt: skip
     else:
         where = visit.image if isinstance(engine, DockerEngine) else "a program"
-        yield True, f"{where} ran and ended well{f': {said}' if said else ''}"
+        yield Level.OK, f"{where} ran and ended well{f': {said}' if said else ''}"
 
 
 def _run(visit: _Visit, engine: Engine) -> tuple[Ended | None, str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,6 +24,7 @@ from app.queues.models import ComputeQueue, Machine
 MAX_NAME = 40
 OLD_FOR = timedelta(minutes=30)
 """How long the secrets before still count after new ones were made."""
+_COMPOSE = Path(__file__).resolve().parents[2] / "worker" / "compose.yaml"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -42,6 +45,15 @@ class Access:
             "TOKEN": self.token, "NAME": self.machine.name,
         }  # fmt: skip
         return "".join(f"PLUMBLINE_WORKER_{name}={value}\n" for name, value in lines.items())
+
+    def download(self) -> str:
+        """Return those lines as an address that a browser saves; no server keeps them for it."""
+        return f"data:text/plain;charset=utf-8;base64,{b64encode(self.environment().encode()).decode()}"
+
+    @staticmethod
+    def compose() -> str:
+        """Return the ``compose.yaml`` of every machine."""
+        return _COMPOSE.read_text(encoding="utf-8")
 
 
 def add(actor: Viewer, queue: ComputeQueue, name: str, *, now: datetime) -> Access:

@@ -14,6 +14,7 @@ from app.platform.clock import now
 from app.platform.paging import page_number
 from app.platform.web import done, invalid, page, poll
 from app.policy import Act, Viewer
+from app.queues import guide as how_to
 from app.queues import machines, queries, services
 from app.queues.forms import MachineForm, MemberForm, QueueForm
 from app.queues.models import ComputeQueue
@@ -49,6 +50,13 @@ def listing() -> Response:
         mine=queries.mine(who, now=now()),
         others=queries.others(who, number, now=now()),
     )
+
+
+@bp.get("/how-to-add-a-machine")
+@login_required
+def guide() -> Response:
+    """Show how a machine is added, to read beside its secrets."""
+    return page("queues/guide.html", guide=how_to.text())
 
 
 @bp.get("/new")

@@ -80,6 +80,7 @@ PAGES = (
     Page("queues-none", "queues.listing", "petra"),
     Page("queue", "queues.detail", "olga", _queue()),
     Page("queue-collaborator", "queues.detail", "wanda", _queue()),
+    Page("queue-guide", "queues.guide", "petra"),
     Page("queue-new", "queues.new", "petra"),
     Page("queue-edit", "queues.edit", "olga", _queue()),
     Page("queue-retire", "queues.retire", "olga", _queue()),

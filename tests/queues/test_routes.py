@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -286,6 +288,34 @@ def test_new_machine_shows_its_secrets_once(
     assert "Being set up" in again
     for secret in (token[1], broker[2], machine.broker_hash, machine.token_hash):
         assert secret not in again
+
+
+def test_secrets_can_be_downloaded_copied_and_used_with_the_commands_beside_them(
+    queue: ComputeQueue, olga: FlaskClient
+) -> None:
+    page = olga.post(f"/queues/{queue.id}/machines/new", data={"name": "gpu-1"}).text
+    link = re.search(r'download="gpu-1\.env" href="data:[^,]+;base64,([^"]+)"', page)
+    shown = re.search(r'<pre class="code" id="env"><code>(.*?)</code>', page, re.DOTALL)
+    assert link
+    assert shown
+    assert b64decode(html.unescape(link[1])).decode() == html.unescape(shown[1])
+    text = html.unescape(page)
+    assert "docker build -t plumbline-worker" in text
+    assert Path("worker/compose.yaml").read_text() in text
+    assert 'href="/queues/how-to-add-a-machine"' in page
+    assert page.count("data-copy=") == 5
+
+
+def test_how_to_is_shown_without_links_that_lead_nowhere(olga: FlaskClient) -> None:
+    page = olga.get("/queues/how-to-add-a-machine").text
+    main = page[page.index("<main") : page.index("</main>")]
+    assert main.count("<h1>") == 1
+    assert "docker build -t plumbline-worker" in main
+    assert "RestartPreventExitStatus=3" in main
+    assert "Settings lists the rest" in main
+    assert set(re.findall(r'href="([^"]+)"', main)) == {
+        "/queues/", "https://github.com/containers/bubblewrap",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["", "two words", "gpu-1"])

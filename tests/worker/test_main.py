@@ -206,12 +206,14 @@ def test_spec_of_another_queue_is_not_run(machine: Machine) -> None:
 
 
 def test_settings_that_are_wrong_are_listed_at_once(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv(PREFIX + "ENGINE", "warp")
     monkeypatch.setenv(PREFIX + "CACHE_GIB", "much")
+    monkeypatch.chdir(tmp_path)
     assert main([]) == 2
     said = capsys.readouterr().err
+    assert f"There is no .env in {tmp_path}." in said
     for name in ("API_URL", "BROKER_URL", "QUEUE", "TOKEN", "ENGINE", "CACHE_GIB"):
         assert PREFIX + name in said
 
