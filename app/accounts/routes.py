@@ -165,7 +165,7 @@ def sign_up() -> Response:
 @bp.post("/sign-up")
 @limiter.limit("10/hour", on_breach=_slow_down)
 def sign_up_now() -> Response:
-    """Make an account; a known address is answered like a new one."""
+    """Make an account and log in; a known address is answered like a new one."""
     form = SignUpForm(request.form)
     form.validate()
     draft = form.draft()
@@ -174,21 +174,26 @@ def sign_up_now() -> Response:
             form.refuse(field, _(sentence))
     if not form.username.errors and (sentence := services.name_problem(draft.username)):
         form.refuse("username", _(sentence))
+    token = ""
     if not form.errors:
         try:
-            services.sign_up(draft, now=now())
+            token = services.sign_up(draft, now=now())
         except services.NameTaken as taken:
             form.refuse("username", _(taken.message))
     if form.errors:
         return invalid("accounts/sign_up.html", form=form, is_open=settings().sign_up)
+    _enter(token)
     wanted = _safe(form.next.data or "") or None
     return done(url_for("accounts.signed_up", next=wanted))
 
 
 @bp.get("/sign-up/done")
 def signed_up() -> Response:
-    """Say what happens next, the same whether the address was new or known."""
-    return page("accounts/signed_up.html", next=_safe(request.args.get("next", "")) or None)
+    """Go on, logged in; or say what to do when the address had an account before."""
+    wanted = _safe(request.args.get("next", ""))
+    if current_user.is_authenticated:
+        return done(wanted or url_for("home.index"), message=_("You are logged in."))
+    return page("accounts/signed_up.html", next=wanted or None)
 
 
 @bp.get("/account")

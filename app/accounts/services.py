@@ -70,11 +70,14 @@ def name_problem(username: str) -> str:
     return _TAKEN if queries.by_username(username) else ""
 
 
-def sign_up(draft: AccountDraft, *, now: datetime) -> None:
-    """Make an account for whoever asks, without telling whose e-mail addresses are known.
+def sign_up(draft: AccountDraft, *, now: datetime) -> str:
+    """Make an account for whoever asks and log in, without telling whose e-mail addresses are known.
 
     A known address changes nothing and is answered like a new one. Until mail can confirm an
-    address, whoever then tries to log in finds out; the limit on sign-ups slows that down.
+    address, whoever then goes on finds out; the limit on sign-ups slows that down.
+
+    Returns:
+        The token of the new session; of none at all where the address was known.
 
     Raises:
         Forbidden: sign-up is closed.
@@ -85,9 +88,10 @@ def sign_up(draft: AccountDraft, *, now: datetime) -> None:
     if sentence := name_problem(draft.username):
         raise NameTaken(sentence)
     try:
-        create_user(draft.username, draft.email, draft.password, now=now)
+        user = create_user(draft.username, draft.email, draft.password, now=now)
     except AddressTaken:
-        return
+        return tokens.mint("ses")
+    return _begin(user, now)
 
 
 def log_in(name: str, password: str, *, now: datetime) -> str | None:
@@ -107,10 +111,14 @@ def log_in(name: str, password: str, *, now: datetime) -> str | None:
         return None
     if passwords.is_outdated(user.password_hash):
         user.password_hash = passwords.hash_password(password)
-    token = tokens.mint("ses")
     db.session.execute(
         delete(LoginSession).where(LoginSession.user_id == user.id, LoginSession.expires_at <= now)
     )
+    return _begin(user, now)
+
+
+def _begin(user: User, now: datetime) -> str:
+    token = tokens.mint("ses")
     db.session.add(
         LoginSession(
             token_hash=tokens.digest(token),

@@ -104,7 +104,7 @@ def obstacles(
             found.append(Reason(Obstacle.NO_TASK, phase.name))
         if phase.leaderboard_id is None:
             found.append(Reason(Obstacle.NO_BOARD, phase.name))
-    if not approved:
+    if not approved and not competition.registration_auto_approve:
         found.append(Reason(Obstacle.NOBODY_APPROVED))
     if not machines:
         found.append(Reason(Obstacle.NO_MACHINE))

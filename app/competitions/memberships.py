@@ -64,6 +64,7 @@ def decide(
         NotFound: there is no such registration, or the actor may not know of it.
         Forbidden: the actor does not organize the competition.
         Invalid: the status is another one, or the reason is too long.
+        Refused: it is the organizer's own, which nobody declines.
     """
     participant = db.session.scalar(
         select(Participant)
@@ -78,6 +79,8 @@ def decide(
     policy.require(actor, Act.PARTICIPANT_DECIDE, competition)
     if status not in (Membership.APPROVED, Membership.DENIED):
         raise Invalid("A registration can be approved or declined, nothing else.")
+    if status == Membership.DENIED and participant.user_id == competition.owner_id:
+        raise Refused("This is the organizer, who cannot be declined.")
     if len(reason) > MAX_REASON:
         raise Invalid(f"The reason has {len(reason)} characters; at most {MAX_REASON} are taken.")
     participant.status = Membership(status)

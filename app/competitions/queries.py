@@ -66,7 +66,10 @@ class CompetitionRow:
 
 @dataclass(frozen=True)
 class MineRow:
-    """The competitions of one person: organized, and taken part in (whatever the status)."""
+    """The competitions of one person: organized, and taken part in (whatever the status).
+
+    Who takes part in what they organize finds it in both.
+    """
 
     organized: Sequence[CompetitionRow]
     joined: Sequence[CompetitionRow]
@@ -206,7 +209,7 @@ def mine(viewer: Viewer, *, now: datetime) -> MineRow:
     seen = [row for row in rows if policy.can(viewer, Act.COMPETITION_VIEW, row.competition)]
     return MineRow(
         organized=[row for row in seen if row.competition.owner_id == viewer.user_id],
-        joined=[row for row in seen if row.competition.owner_id != viewer.user_id],
+        joined=[row for row in seen if row.membership],
     )
 
 

@@ -161,7 +161,8 @@ def _registration(competition_id: int, form: RegistrationForm, status: int = 200
     competition = queries.get(competition_id, viewer)
     return page(
         "competitions/register.html", status=status, **_framed(competition, viewer, "register"),
-        form=form, participation=queries.participation(competition, viewer),
+        form=form, viewer_id=viewer.user_id,
+        participation=queries.participation(competition, viewer),
     )  # fmt: skip
 
 
@@ -175,7 +176,7 @@ def participants(competition_id: int) -> Response:
     rows = queries.participants(competition, viewer, page_number(request.args.get("page")), status)
     return page(
         "competitions/participants.html", **_framed(competition, viewer, "manage"), rows=rows,
-        chosen=status, counts=queries.count_participants(competition),
+        organizer_id=competition.owner_id, chosen=status, counts=queries.count_participants(competition),
         queues=routing.choices(viewer, competition),
     )  # fmt: skip
 
@@ -200,6 +201,7 @@ def _changed(competition: Competition, participant: Participant, viewer: Viewer)
     return done(
         url_for(".participants", competition_id=competition.id),
         fragment="competitions/_participant_row.html", participant=participant,
+        organizer_id=competition.owner_id,
         queues=routing.choices(viewer, competition),
     )  # fmt: skip
 

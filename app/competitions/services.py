@@ -13,8 +13,6 @@ from app.competitions.existing import Existing
 from app.competitions.models import (
     Competition,
     CompetitionSolution,
-    Membership,
-    Participant,
     Phase,
 )
 from app.errors import Forbidden, Invalid, Refused
@@ -76,7 +74,7 @@ def create(
     actor: Viewer, draft: CompetitionDraft, files: Mapping[FileRef, StoredFile],
     *, now: datetime, logo: Logo = NO_LOGO,
 ) -> Competition:  # fmt: skip
-    """Make a competition, not yet published; its owner is its first participant.
+    """Make a competition, not yet published; its owner takes part only by registering, as others do.
 
     The only way in, whatever the door: editor, API or bundle.
 
@@ -190,9 +188,6 @@ class _Making:
         for solution in dict.fromkeys(solutions):
             row = CompetitionSolution(competition_id=competition.id, solution_id=solution.id)
             db.session.add(row)
-        owner = Participant(competition_id=competition.id, user_id=self.owner_id)
-        owner.status, owner.created_at, owner.decided_at = Membership.APPROVED, self.now, self.now
-        db.session.add(owner)
         return competition
 
     def _task(self, index: TaskIndex) -> Task:

@@ -18,6 +18,8 @@ from app.platform import clock
 MINUTE_S, HOUR_S, DAY_S, YEAR_S = 60, 3600, 86_400, 31_557_600
 OPEN_TAIL = 6
 """Percent of a time scale that the dashed end of an open span takes."""
+NO_END_S = 50 * YEAR_S
+"""A time further ahead than this is how people write that something never ends."""
 Show = Literal["both", "relative", "absolute"]
 
 
@@ -111,6 +113,11 @@ def when(moment: datetime, *, now: datetime, zone: tzinfo = UTC, show: Show = "b
     )
 
 
+def open_ended(moment: datetime | None, *, now: datetime) -> bool:
+    """Return whether an end is none that anybody waits for: absent, or more than 50 years ahead."""
+    return moment is None or (_utc(moment) - _utc(now)).total_seconds() > NO_END_S
+
+
 def duration(seconds: float) -> str:
     """Return a length of time in its two largest units: "0.35 s", "42 s", "1 min 12 s", "2 d 4 h".
 
@@ -160,13 +167,15 @@ def time_scale(
 
     Args:
         starts: when each span begins.
-        ends: when each ends, same order; None never does, and reaches to the scale's end.
+        ends: when each ends, same order; what is :func:`open_ended` reaches to the scale's end.
     """
     if not starts:
         return TimeScale((), now, now, None, False)
     here = _utc(now).timestamp()
     begins = [_utc(start).timestamp() for start in starts]
-    stops = [None if end is None else _utc(end).timestamp() for end in ends]
+    stops = [
+        None if end is None or open_ended(end, now=now) else _utc(end).timestamp() for end in ends
+    ]
     low = min(begins)
     high = max([*begins, *(stop for stop in stops if stop is not None)])
     if None in stops:  # room for what has no end, and for today within it
@@ -192,7 +201,7 @@ def time_scale(
 
 
 def install(environment: Environment, now: Callable[[], datetime] = clock.now) -> None:
-    """Give templates ``when``, ``is_past``, ``time_scale``, and filters for days and amounts."""
+    """Give templates ``when``, ``is_past``, ``open_ended``, ``time_scale``, and filters for days and amounts."""
 
     def when_now(moment: datetime, show: Show = "both") -> Markup:
         return when(moment, now=now(), show=show)
@@ -200,10 +209,15 @@ def install(environment: Environment, now: Callable[[], datetime] = clock.now) -
     def is_past(moment: datetime) -> bool:
         return _utc(moment) <= _utc(now())
 
+    def open_ended_now(moment: datetime | None) -> bool:
+        return open_ended(moment, now=now())
+
     def scale_now(starts: Sequence[datetime], ends: Sequence[datetime | None]) -> TimeScale:
         return time_scale(starts, ends, now=now())
 
-    environment.globals.update(when=when_now, is_past=is_past, time_scale=scale_now)
+    environment.globals.update(
+        when=when_now, is_past=is_past, open_ended=open_ended_now, time_scale=scale_now
+    )
     environment.filters.update(day=day, duration=duration, size=size)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from app import policy
-from app.competitions.models import Phase, PhaseTask
+from app.competitions.models import Competition, Phase, PhaseTask
 from app.errors import Refused
 from app.platform.db import after_commit, db
 from app.policy import Act, Viewer
@@ -27,7 +27,17 @@ class Plan:
 
     target: Phase
     sources: Sequence[Submission]
-    """In the order in which they were submitted."""
+    """What is new, in the order in which it was submitted."""
+    moved: int
+    """How many were moved from this phase to that one before."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What moving on from a phase by hand would find."""
+
+    new: int
+    moved: int
 
 
 def due(now: datetime) -> list[int]:
@@ -87,7 +97,39 @@ def plan_by_hand(actor: Viewer, phase: Phase) -> Plan:
     if not later:
         raise Refused(f"No phase follows {phase.name!r}.")
     target = min(later, key=lambda one: one.index)
-    return Plan(target, _sources(phase.id, target, []))
+    moved = _moved(phase.competition_id).get(phase.id, 0)
+    return Plan(target, _sources(phase.id, target, []), moved)
+
+
+def outlooks(actor: Viewer, competition: Competition) -> dict[int, Outlook]:
+    """Return by phase what moving on from it would find, in two statements; the last has no row.
+
+    Raises:
+        Forbidden: the actor does not organize the benchmark.
+    """
+    policy.require(actor, Act.SUBMISSION_RUN, competition)
+    source = aliased(Phase)
+    statement = (
+        select(source.id, func.count(Submission.id))
+        .select_from(Phase)
+        .join(source, and_(source.competition_id == Phase.competition_id, _is_before(source)))
+        .outerjoin(Submission, and_(Submission.phase_id == source.id, *_is_to_move(Phase.id)))
+        .where(Phase.competition_id == competition.id)
+        .group_by(source.id)
+    )
+    moved = _moved(competition.id)
+    rows = db.session.execute(statement).tuples()
+    return {phase_id: Outlook(new, moved.get(phase_id, 0)) for phase_id, new in rows}
+
+
+def origins(submissions: Sequence[Submission]) -> dict[int, str]:
+    """Return for those that were moved the name of the phase that they come from."""
+    ids = [one.migrated_from_id for one in submissions if one.migrated_from_id]
+    if not ids:
+        return {}
+    statement = select(Submission.id, Phase.name).join(Phase, Submission.phase_id == Phase.id)
+    names = dict(db.session.execute(statement.where(Submission.id.in_(ids))).tuples().all())
+    return {one.id: names[one.migrated_from_id] for one in submissions if one.migrated_from_id}
 
 
 def migrate_by_hand(actor: Viewer, phase: Phase, *, now: datetime) -> int:
@@ -141,6 +183,20 @@ def _sources(
         .where(Submission.phase_id == source_id, *_is_to_move(target.id), *only)
         .order_by(came, func.coalesce(Submission.rerun_of_id, Submission.id))
     ).all()
+
+
+def _moved(competition_id: int) -> dict[int, int]:
+    """Count what was moved on, by the phase that it stood in."""
+    source = aliased(Submission)
+    statement = (
+        select(source.phase_id, func.count(Submission.id))
+        .select_from(Submission)
+        .join(source, source.id == Submission.migrated_from_id)
+        .join(Phase, Submission.phase_id == Phase.id)
+        .where(Phase.competition_id == competition_id)
+        .group_by(source.phase_id)
+    )
+    return dict(db.session.execute(statement).tuples().all())
 
 
 def _lock(phase_id: int) -> Phase:

@@ -16,7 +16,7 @@ from app.errors import NotFound
 from app.platform.db import db
 from app.platform.paging import Page
 from app.policy import Act, Viewer
-from app.submissions import progress, waiting
+from app.submissions import migration, progress, waiting
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from worker.contract import Output, Stream
 
@@ -292,6 +292,8 @@ class SubmissionRow:
     """With ``file``, ``owner`` and ``phase``."""
     score: str
     """The primary score as the board ranks it, the mean over the tasks; empty when one is missing."""
+    origin: str
+    """Name of the phase that it was moved on from; empty for what somebody submitted here."""
 
 
 def mine(competition: Competition, viewer: Viewer, page: int) -> Page[SubmissionRow]:
@@ -330,9 +332,11 @@ def _listed(
         .limit(PAGE_SIZE)
         .offset((page - 1) * PAGE_SIZE)
     ).all()
-    primary = _primary_columns(found)
-    return Page([SubmissionRow(one, _overall_score(one, primary)) for one in found], page,
-                PAGE_SIZE, total)  # fmt: skip
+    primary, origins = _primary_columns(found), migration.origins(found)
+    rows = [
+        SubmissionRow(one, _overall_score(one, primary), origins.get(one.id, "")) for one in found
+    ]
+    return Page(rows, page, PAGE_SIZE, total)
 
 
 def _primary_columns(found: Sequence[Submission]) -> dict[int, BoardColumn]:

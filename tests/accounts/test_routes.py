@@ -93,6 +93,13 @@ def test_log_in_leads_to_where_one_was_going(client: FlaskClient) -> None:
     assert answer.location == "/account?x=1"
 
 
+def test_log_in_says_why_it_is_asked_for(client: FlaskClient) -> None:
+    assert "Log in to go on." not in client.get("/log-in").text
+    assert "Log in to go on." in client.get("/account", follow_redirects=True).text
+    wrong = {**RIGHT, "password": "wrong", "next": "/account"}
+    assert "Log in to go on." in client.post("/log-in", data=wrong).text
+
+
 @pytest.mark.security
 @pytest.mark.parametrize(
     "wanted", ["//evil.example", "https://evil.example", "/\\evil.example", "/log-out"]
@@ -150,21 +157,31 @@ def test_logged_in_people_need_no_log_in_page(app: Flask) -> None:
     assert client.get("/sign-up").location == "/"
 
 
-def test_signing_up_makes_an_account_and_asks_to_log_in(client: FlaskClient) -> None:
+def test_signing_up_makes_an_account_logs_in_and_goes_on(client: FlaskClient) -> None:
+    with client.session_transaction() as session:
+        session["login"], session["csrf_token"] = "planted", "planted"
     answer = client.post("/sign-up", data={**NEW, "next": "/benchmarks/"})
     assert (answer.status_code, answer.location) == (303, "/sign-up/done?next=/benchmarks/")
-    assert 'href="/log-in?next=/benchmarks/"' in client.get(answer.location).text
-    answer = client.post("/log-in", data={"name": "n@example.org", "password": PASSWORD})
-    assert answer.status_code == 303
+    with client.session_transaction() as session:
+        assert session["login"] != "planted"
+        assert "csrf_token" not in session
+    answer = client.get(answer.location)
+    assert (answer.status_code, answer.location) == (303, "/benchmarks/")
+    assert ">newcomer<" in client.get(answer.location).text
+    assert count(LoginSession) == 1
 
 
-def test_known_address_is_answered_like_a_new_one(client: FlaskClient) -> None:
+def test_known_address_is_answered_like_a_new_one_and_opens_nothing(app: Flask) -> None:
     make_account("olga")
-    new = client.post("/sign-up", data=NEW)
+    new = app.test_client().post("/sign-up", data=NEW)
+    client = app.test_client()
     known = client.post("/sign-up", data={**NEW, "username": "other", "email": "OLGA@example.org"})
     assert (known.status_code, known.location) == (new.status_code, new.location)
-    assert client.get(known.location).text == client.get(new.location).text
+    assert set(known.headers.keys()) == set(new.headers.keys())
     assert count(User) == 2
+    assert count(LoginSession) == 1
+    assert "log in with the account you have" in client.get(known.location).text
+    assert client.get("/account").status_code == 303
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])

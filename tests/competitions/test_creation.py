@@ -32,7 +32,6 @@ from app.competitions.models import (
     Competition,
     CompetitionSolution,
     Leaderboard,
-    Membership,
     Page,
     Participant,
     Phase,
@@ -181,11 +180,9 @@ def test_every_field_of_a_draft_has_a_place() -> None:
     assert fields == {*building._SAME_NAMES, *elsewhere}
 
 
-def test_owner_is_the_first_participant(actor: Viewer) -> None:
-    made = create(actor, make_competition_draft())
-    owner = db.session.scalars(select(Participant)).one()
-    assert (owner.competition_id, owner.user_id) == (made, actor.user_id)
-    assert (owner.status, owner.decided_at) == (Membership.APPROVED, NOW)
+def test_owner_is_no_participant(actor: Viewer) -> None:
+    create(actor, make_competition_draft())
+    assert db.session.scalars(select(Participant)).all() == []
 
 
 def test_image_of_the_site_is_used_when_none_is_named(actor: Viewer) -> None:

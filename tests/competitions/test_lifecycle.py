@@ -101,5 +101,8 @@ def test_every_obstacle_is_named() -> None:
         Reason(Obstacle.NO_MACHINE),
         Reason(Obstacle.HELD),
     ]
+    bad.registration_auto_approve = True
+    found = obstacles(bad, bad.phases, NOW, machines=0, approved=0)
+    assert Reason(Obstacle.NOBODY_APPROVED) not in found
     none = competition()
     assert Reason(Obstacle.NO_PHASE) in obstacles(none, [], NOW, machines=1, approved=1)

@@ -171,3 +171,14 @@ def test_replaced_link_closes_the_old_one(app: Flask) -> None:
     assert queries.viewer(None, opened=[old]).opened == frozenset()
     with pytest.raises(NotFound):
         queries.by_secret_key(old)
+
+
+def test_organizer_who_takes_part_cannot_be_declined(app: Flask) -> None:
+    cast = make_cast()
+    owner, staff = queries.viewer(cast.olga), queries.viewer(cast.rita)
+    with unit_of_work():
+        own = memberships.register(owner, cast.competition, accepted_terms=True, now=NOW)
+    for actor in (owner, staff):
+        with pytest.raises(Refused, match="This is the organizer"):
+            memberships.decide(actor, own.id, Membership.DENIED, now=NOW)
+    assert own.status == Membership.APPROVED

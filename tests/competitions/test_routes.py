@@ -192,6 +192,39 @@ def test_mine_is_for_people(app: Flask, client: FlaskClient) -> None:
     assert "You organize nothing yet" in text
 
 
+def test_organizer_takes_part_in_nothing_until_joining(app: Flask) -> None:
+    cast = make_cast(registration_auto_approve=False)
+    client = browser(app, cast.olga)
+    base = f"/benchmarks/{cast.competition.id}"
+    mine = client.get("/benchmarks/mine").text
+    assert "You take part in nothing yet" in mine
+    assert "You take part<" not in mine
+    assert "1 participant" in mine
+    assert "You organize this benchmark; to submit" in client.get(f"{base}/submit").text
+    assert "You organize this benchmark. Take part" in client.get(f"{base}/register").text
+    client.post(f"{base}/register")
+    mine = client.get("/benchmarks/mine").text
+    assert "You take part in nothing yet" not in mine
+    assert mine.count("Breast cancer") == 2
+    listed = client.get(f"{base}/participants").text
+    row = listed.partition("<tbody>")[2].partition(">olga")[2].partition("</tr>")[0]
+    assert "Organizes this benchmark" in row
+    assert "Decline" not in row
+    assert "Decline" in listed
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_nobody_waits_for_the_organizer_where_all_are_approved_at_once(
+    app: Flask, client: FlaskClient, at_once: bool
+) -> None:
+    cast = make_cast(registration_auto_approve=at_once)
+    submit = f"/benchmarks/{cast.competition.id}/submit"
+    assert ("the organizer&#39;s approval" in client.get(submit).text) != at_once
+    stranger = browser(app, cast.petra).get(submit).text
+    assert ("The organizer decides" in stranger) != at_once
+    assert ("You are approved at once." in stranger) == at_once
+
+
 @pytest.mark.security
 def test_secret_link_shows_pages_and_gives_nothing_else(app: Flask, client: FlaskClient) -> None:
     cast = make_cast(is_published=False)

@@ -158,6 +158,17 @@ def test_open_span_reaches_today_and_the_end_of_the_scale() -> None:
     assert scale.high > NOW
 
 
+def test_end_that_nobody_waits_for_is_an_open_one() -> None:
+    day = timedelta(days=1)
+    assert moments.open_ended(None, now=NOW)
+    assert moments.open_ended(NOW + 69 * 365 * day, now=NOW)
+    assert not moments.open_ended(NOW + 49 * 365 * day, now=NOW)
+    assert not moments.open_ended(NOW - 69 * 365 * day, now=NOW)
+    scale = moments.time_scale([NOW - day], [NOW + 69 * 365 * day], now=NOW)
+    assert scale.is_open
+    assert scale.high - NOW < 30 * day
+
+
 def test_now_is_left_out_when_it_is_off_the_scale() -> None:
     day = timedelta(days=1)
     scale = moments.time_scale([NOW - 9 * day], [NOW - 2 * day], now=NOW)

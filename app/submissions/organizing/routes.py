@@ -12,6 +12,7 @@ from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
 from app import policy
+from app.competitions import lifecycle
 from app.competitions import queries as competitions
 from app.competitions.models import Competition, Phase
 from app.errors import Invalid
@@ -189,7 +190,10 @@ def phases(competition_id: int) -> Response:
     """List the phases with what an organizer can do with each."""
     competition, viewer = _managed(competition_id)
     rows = [(phase, prerequisites.choices(phase)) for phase in competition.phases]
-    return page("submissions/phases.html", rows=rows, **_framed(competition, viewer))
+    return page(
+        "submissions/phases.html", rows=rows, outlooks=migration.outlooks(viewer, competition),
+        **_framed(competition, viewer),
+    )  # fmt: skip
 
 
 @bp.get("/phases/<int:phase_id>/migration")
@@ -200,7 +204,7 @@ def confirm_migration(phase_id: int) -> Response:
     plan = migration.plan_by_hand(viewer, phase)
     return page(
         "submissions/migration.html", plan=plan, subject=phase,
-        **_framed(phase.competition, viewer),
+        stage=lifecycle.phase_stage(plan.target, now()), **_framed(phase.competition, viewer),
     )  # fmt: skip
 
 
@@ -210,9 +214,12 @@ def migrate(phase_id: int) -> Response:
     """Submit what stands on a phase's board to the next phase."""
     phase, viewer = _managed_phase(phase_id)
     count = migration.migrate_by_hand(viewer, phase, now=now())
-    message = ngettext(
-        "%(num)d submission is moved on.", "%(num)d submissions are moved on.", count
-    )
+    if not count:
+        message = _("Nothing was left to migrate.")
+    else:
+        message = ngettext(
+            "%(num)d submission is migrated.", "%(num)d submissions are migrated.", count
+        )
     return done(url_for(".phases", competition_id=phase.competition_id), message=message)
 
 

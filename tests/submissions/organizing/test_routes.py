@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
@@ -13,7 +14,7 @@ from app.platform.db import db, unit_of_work
 from app.queues.models import Machine
 from app.submissions.models import State, Submission
 from tests import factories
-from tests.actors import log_in
+from tests.actors import browser, log_in
 from tests.factories import NOW
 
 
@@ -121,17 +122,96 @@ def test_organizer_moves_on_to_the_next_phase_and_is_told_how_many(
 ) -> None:
     final = factories.make_phase(competition, name="Final")
     factories.make_submission(phase, pavel, on_board=True)
-    listed = olga.get(f"/benchmarks/{competition.id}/phases/manage").text
-    assert "Move on to Final" in listed
+    listing = f"/benchmarks/{competition.id}/phases/manage"
+    assert "Migrate 1 to Final" in olga.get(listing).text
     page = olga.get(f"/phases/{phase.id}/migration").text
     assert "1 submission on the leaderboard of" in page
     for _click in range(2):
         assert olga.post(f"/phases/{phase.id}/migration").status_code == 303
     moved = db.session.scalars(select(Submission).where(Submission.phase_id == final.id)).all()
     assert len(moved) == 1
-    assert "There is nothing to move on" in olga.get(f"/phases/{phase.id}/migration").text
+    listed = olga.get(listing).text
+    assert "Nothing was left to migrate." in listed
+    assert re.search(r"<button[^>]* disabled[^>]*>Migrate to Final</button>", listed)
+    assert "1 submission was migrated to Final before. Nothing is new" in listed
+    nothing = olga.get(f"/phases/{phase.id}/migration").text
+    assert "There is nothing to migrate" in nothing
+    assert "1 was migrated before" in nothing
     assert "In the phase before" in olga.get(f"/submissions/{moved[0].id}").text
     assert olga.get(f"/phases/{final.id}/migration").status_code == 409
+
+
+def test_second_migration_offers_only_what_is_new(
+    olga: FlaskClient, phase: Phase, pavel: User, competition: Competition
+) -> None:
+    factories.make_phase(competition, name="Final")
+    factories.make_submission(phase, pavel, on_board=True)
+    olga.post(f"/phases/{phase.id}/migration")
+    for _more in range(2):
+        factories.make_submission(phase, pavel, on_board=True)
+    listed = olga.get(f"/benchmarks/{competition.id}/phases/manage").text
+    assert "Migrate 2 to Final" in listed
+    assert "2 are new on the leaderboard." in listed
+    page = olga.get(f"/phases/{phase.id}/migration").text
+    assert "2 submissions on the leaderboard of" in page
+    assert "1 was migrated before and is not migrated again." in page
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "sentence"),
+    [(1, 2, "Final is not open yet."), (-2, -1, "Final is over."), (-1, 1, "")],
+)
+def test_migration_to_a_phase_that_is_not_open_is_warned_of(
+    olga: FlaskClient, phase: Phase, pavel: User, starts: int, ends: int, sentence: str
+) -> None:
+    start, end = NOW + timedelta(days=starts), NOW + timedelta(days=ends)
+    competition = db.session.get_one(Competition, phase.competition_id)
+    factories.make_phase(competition, name="Final", starts_at=start, ends_at=end)
+    factories.make_submission(phase, pavel, on_board=True)
+    page = olga.get(f"/phases/{phase.id}/migration").text
+    assert ("notice--warn" in page) == bool(sentence)
+    assert sentence in page
+
+
+def test_phase_whose_board_is_empty_offers_no_migration_and_says_why(
+    olga: FlaskClient, phase: Phase, competition: Competition
+) -> None:
+    factories.make_phase(competition, name="Final")
+    listed = olga.get(f"/benchmarks/{competition.id}/phases/manage").text
+    assert re.search(r"<button[^>]* disabled[^>]*>Migrate to Final</button>", listed)
+    assert "there is nothing to migrate" in listed
+
+
+def test_migrated_submissions_are_marked_for_their_owner_and_the_organizer(
+    olga: FlaskClient, app: Flask, phase: Phase, pavel: User, competition: Competition
+) -> None:
+    factories.make_phase(competition, name="Final")
+    factories.make_submission(phase, pavel, on_board=True)
+    mark = f"Migrated from {phase.name}"
+    for path in ("submissions", "submissions/all"):
+        assert mark not in olga.get(f"/benchmarks/{competition.id}/{path}").text
+    olga.post(f"/phases/{phase.id}/migration")
+    assert olga.get(f"/benchmarks/{competition.id}/submissions/all").text.count(mark) == 1
+    own = browser(app, pavel).get(f"/benchmarks/{competition.id}/submissions").text
+    assert own.count(mark) == 1
+
+
+def test_pages_below_manage_lead_back_to_it(
+    olga: FlaskClient, phase: Phase, pavel: User, competition: Competition
+) -> None:
+    one = factories.make_submission(phase, pavel)
+    factories.make_phase(competition)
+    for path in (
+        f"/benchmarks/{competition.id}/submissions/all",
+        f"/benchmarks/{competition.id}/submissions/held",
+        f"/benchmarks/{competition.id}/phases/manage",
+        f"/benchmarks/{competition.id}/unpublish",
+        f"/benchmarks/{competition.id}/reruns?id={one.id}",
+        f"/phases/{phase.id}/migration",
+        f"/submissions/{one.id}",
+    ):
+        crumbs = olga.get(path).text.partition('class="breadcrumb"')[2].partition("</nav>")[0]
+        assert f'href="/benchmarks/{competition.id}/manage"' in crumbs
 
 
 def test_list_warns_when_no_machine_of_the_queue_is_alive(
@@ -193,6 +273,20 @@ def test_server_status_shows_runs_in_each_state(
         assert answer.status_code == 200
         assert "Run " in answer.text
         assert "gpu1" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("shown", "sentence"),
+    [
+        ("waiting", "No run is waiting"),
+        ("running", "No run is under way"),
+        ("ended", "No run has ended yet"),
+    ],
+)
+def test_server_status_says_which_list_is_empty(
+    olga: FlaskClient, phase: Phase, shown: str, sentence: str
+) -> None:
+    assert sentence in olga.get(f"/status?show={shown}").text
 
 
 def test_participants_find_none_of_these_pages(
