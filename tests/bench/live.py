@@ -1,26 +1,33 @@
-"""How long after a program printed a line hundreds of open pages show it."""
+"""How soon hundreds of open pages show a line that a program printed, and what they cost others."""
 
 from __future__ import annotations
 
 import asyncio
 import io
+import multiprocessing
 import re
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.bench import reading
 from tests.bench.figures import percentile
 from tests.bench.site import Place, Site
 
 PAGES = 500
 MEASURE_S = 30.0
 _PEOPLE = 10
+_ENTRIES = 10
+"""On the board of another benchmark, which somebody reads meanwhile."""
 _OPEN_AT_ONCE = 4
 _SETTLE_S = 6.0
 """Until the server has counted the pages and told each how long to wait."""
+_WARM_S = 3.0
 _CLEAR_S = 5.0
 """Until the worker has killed the program and taken its file systems away."""
 _LINE = re.compile(rb"line \d+ at (\d+\.\d+)")
@@ -33,12 +40,27 @@ for number in range(1200):
 
 
 def measure(site: Site, pages: int = PAGES) -> dict[str, Any]:
-    """Let one run print four lines a second, and watch it from many pages."""
+    """Let one run print four lines a second, and watch it from many pages.
+
+    Before and meanwhile somebody reads other pages: the board of another benchmark, and the list.
+    """
+    beside = site.open("Beside", detailed=False, people=_ENTRIES)
+    for number in range(_ENTRIES):
+        site.wait_until_over(site.submit(beside, number).submission_id)
     place = site.open("Live", detailed=False, people=_PEOPLE, submission=_program())
     sent = site.submit(place)
     site.wait_until_running(sent.submission_id)
+    spawn = multiprocessing.get_context("spawn")
     try:
-        return asyncio.run(_watch(site, place, sent.submission_id, pages))
+        with ProcessPoolExecutor(1, spawn) as other:
+            board, _, benchmarks = site.pages_of(beside)
+            cookie = beside.people[0].cookie
+            read = partial(reading.read, site.url, cookie, (board, benchmarks))
+            other.submit(read, _WARM_S).result()
+            alone = other.submit(read, MEASURE_S).result()
+            return asyncio.run(
+                _watch(site, place, sent.submission_id, pages, partial(other.submit, read), alone)
+            )
     finally:
         site.cancel(place, sent.submission_id)
         time.sleep(_CLEAR_S)
@@ -52,7 +74,10 @@ def _program() -> bytes:
     return packed.getvalue()
 
 
-async def _watch(site: Site, place: Place, submission_id: int, count: int) -> dict[str, Any]:
+async def _watch(
+    site: Site, place: Place, submission_id: int, count: int,
+    read: Callable[[float], Future[list[float]]], alone: Sequence[float],
+) -> dict[str, Any]:  # fmt: skip
     gate = asyncio.Semaphore(_OPEN_AT_ONCE)
     lags: list[tuple[float, float]] = []
     polls: list[float] = []
@@ -69,7 +94,7 @@ async def _watch(site: Site, place: Place, submission_id: int, count: int) -> di
         _raise_any(following)
     await asyncio.sleep(_SETTLE_S)
     began, before = time.time(), len(polls)
-    await asyncio.sleep(MEASURE_S)
+    beside = await asyncio.wrap_future(read(MEASURE_S))
     _raise_any(following)
     ended, asked = time.time(), polls[before:]
     for task in following:
@@ -86,6 +111,7 @@ async def _watch(site: Site, place: Place, submission_id: int, count: int) -> di
         "pages": count,
         "polls_per_s": round(len(asked) / MEASURE_S),
         "poll_ms_p95": round(1000 * percentile(asked, 95), 1),
+        "other_pages": reading.compared(alone, beside),
     }
 
 

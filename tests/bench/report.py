@@ -56,6 +56,11 @@ def _live(figures: dict[str, Any]) -> Iterator[str]:
         return
     numbers = ", ".join(f"{name} {found[name]:.3f}" for name in ("min", "median", "p95", "max"))
     yield f"line printed to line seen on {found['pages']} open pages, s: {numbers} (n {found['n']})"
+    other = found["other_pages"]
+    yield (
+        f"other pages meanwhile, p95, ms: {other['p95_ms']} after {other['p95_ms_alone']} alone, "
+        f"ratio {other['p95_ratio']}"
+    )
 
 
 def _boards(figures: dict[str, Any]) -> Iterator[str]:
