@@ -19,7 +19,7 @@ from typing import Any
 from redis.exceptions import RedisError
 from rq.exceptions import StopRequested
 
-from worker import doctor, machine
+from worker import doctor, machine, tidying
 from worker.engines import Engine, Owner
 from worker.engines.choice import choose
 from worker.errors import EngineUnavailable, SettingsError
@@ -90,6 +90,7 @@ def _serve(station: Station) -> int:
         event(log, "worker.trusted_only", level=logging.WARNING, engine=station.engine.name)
     equip(station)
     _ease_forking()
+    tidying.begin(station.engine, station.home, station.settings.images_gib)
     heart = Heart(station.settings, lambda: _about(state, station.settings), _end)
     heart.start()
     _work_until_told(station)

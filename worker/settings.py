@@ -45,6 +45,9 @@ class Settings:
     """``missing`` pulls an image that is not here, ``always`` before each run, ``never`` not."""
     cache_gib: float = 10.0
     """How much of the disk unpacked bundles may keep between runs."""
+    images_gib: float = 50.0
+    """How much of the disk the container images may keep that the worker has pulled; the least
+    recently used ones go first, others of the machine are never touched. 0 means no limit."""
     unpack_gib: float = 20.0
     """How large one zip may become when it is unpacked."""
     submission_files: int = 10_000

@@ -18,7 +18,7 @@ from worker import usage
 from worker.command import Role
 from worker.contract import Stream
 from worker.engines import Ended, Usage
-from worker.engines.docker import _usage
+from worker.engines.container import _usage
 from worker.engines.family import family_usage
 from worker.usage import Sampler
 

@@ -142,6 +142,9 @@ class Engine(Protocol):
     def sweep(self, is_alive: Callable[[str], bool]) -> int:
         """Remove what dead workers of this machine left running; return how many."""
 
+    def prune(self, max_bytes: int) -> int:
+        """Remove images that were pulled for runs until the others fit; return how many."""
+
     def details(self) -> dict[str, Any]:
         """Return what operators want to see of this engine."""
 

@@ -4,48 +4,40 @@ from __future__ import annotations
 
 import logging
 import os
-import struct
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import requests
 from docker import APIClient
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, DockerException
 from docker.types import DeviceRequest, LogConfig, Ulimit
-from urllib3.exceptions import HTTPError
 
 from worker.contract import Blame
 from worker.engines import (
     SHIM_FOLDER,
-    Ended,
     OnOutput,
     Owner,
     Plan,
     Running,
-    Usage,
     give_to,
     open_to_all,
     run_uid,
     seccomp,
 )
+from worker.engines.container import Container, remove
 from worker.engines.images import Images, daemon_failure
+from worker.engines.pulled import Pulled
 from worker.engines.view import shares_mounts
 from worker.errors import EngineUnavailable, RunFailed
 from worker.limits import MAX_ENTRIES
-from worker.logs import event
 
 log = logging.getLogger("worker.engines.docker")
 
 LABEL = "plumbline"
 _CALL_TIMEOUT_S = 60
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_FRAME_HEAD = struct.Struct(">BxxxL")
-"""Before each piece of output: the channel, and how many bytes follow."""
-_STDERR = 2
 
 
 class DockerEngine:
@@ -72,7 +64,8 @@ class DockerEngine:
         gpus: str = "",
     ) -> None:
         self._socket, self._owner, self._shims = socket, owner, shims
-        self._source, self._gpus = Images(rules, pull_policy), gpus
+        self._gpus = gpus
+        self._source = Images(rules, pull_policy, Pulled(shims.with_name("images")))
         self._images: dict[str, dict[str, Any]] = {}
         self._connected: tuple[int, APIClient] | None = None
         if not os.path.exists(socket.removeprefix("unix://")) and socket.startswith("unix://"):
@@ -150,7 +143,7 @@ class DockerEngine:
             ) from error
         except requests.RequestException as error:
             raise daemon_failure(error) from error
-        running = _DockerRunning(self.client, container, on_output, on_exit)
+        running = Container(self.client, container, on_output, on_exit)
         running.start()
         return running
 
@@ -234,7 +227,7 @@ class DockerEngine:
         """See :class:`worker.engines.Engine`."""
         found = self._labelled(worker=self._owner.worker, run=str(run_id), attempt=str(attempt))
         for container in found:
-            _remove(self.client, container["Id"])
+            remove(self.client, container["Id"])
         return len(found)
 
     def sweep(self, is_alive: Callable[[str], bool]) -> int:
@@ -245,8 +238,12 @@ class DockerEngine:
             if not is_alive(container["Labels"].get(f"{LABEL}.worker", ""))
         ]
         for container in dead:
-            _remove(self.client, container["Id"])
+            remove(self.client, container["Id"])
         return len(dead)
+
+    def prune(self, max_bytes: int) -> int:
+        """See :class:`worker.engines.Engine`."""
+        return self._source.pulled.prune(self.client, max_bytes)
 
     def _labelled(self, **labels: str) -> list[dict[str, Any]]:
         wanted = [f"{LABEL}=run", *(f"{LABEL}.{name}={value}" for name, value in labels.items())]
@@ -261,115 +258,6 @@ class DockerEngine:
             "version": version, "socket": self._socket, "rootless": self._rootless,
             "gpus": self._gpus, "warning": warning,
         }  # fmt: skip
-
-
-class _DockerRunning:
-    """One container; a thread of its own drains its output to the end, whatever happens."""
-
-    def __init__(
-        self, client: APIClient, container: str, on_output: OnOutput, on_exit: Callable[[], None]
-    ) -> None:
-        self._client, self._id = client, container
-        self._on_output, self._on_exit = on_output, on_exit
-        self._ended: Ended | None = None
-
-    def start(self) -> None:
-        """Attach first, then start, so that not a byte is missed."""
-        try:
-            stream = self._attach()
-            self._client.start(self._id)
-        except APIError as error:
-            self._ended = Ended(-1, problem=str(error.explanation))
-            self._on_exit()
-            return
-        except requests.RequestException as error:
-            raise daemon_failure(error) from error
-        threading.Thread(target=self._follow, args=(stream,), daemon=True, name="drain").start()
-
-    def _attach(self) -> requests.Response:
-        # The SDK's own attach leaves its socket to the garbage collector. Without an upgrade the
-        # daemon answers with a body that lasts as long as the container.
-        client = self._client
-        url = f"{client.base_url}/v{client.api_version}/containers/{self._id}/attach"
-        wanted = {"stdout": "1", "stderr": "1", "stream": "1"}
-        stream = client.post(url, params=wanted, stream=True, timeout=None)
-        stream.raise_for_status()
-        return stream
-
-    def _follow(self, stream: requests.Response) -> None:
-        try:
-            while len(head := stream.raw.read(_FRAME_HEAD.size)) == _FRAME_HEAD.size:
-                channel, length = _FRAME_HEAD.unpack(head)
-                self._on_output(channel == _STDERR, stream.raw.read(length))
-        except (OSError, HTTPError) as error:
-            event(log, "container.stream_lost", why=str(error))
-        finally:
-            stream.close()
-        try:
-            self._client.wait(self._id)
-            self._ended = _how(self._client.inspect_container(self._id)["State"])
-        except (DockerException, requests.RequestException) as error:
-            self._ended = Ended(-1, problem=f"the container engine lost it: {type(error).__name__}")
-        self._on_exit()
-
-    def ended(self) -> Ended | None:
-        """See :class:`worker.engines.Running`."""
-        return self._ended
-
-    def usage(self) -> Usage | None:
-        """See :class:`worker.engines.Running`."""
-        try:
-            found = self._client.stats(self._id, stream=False, one_shot=True)
-        except (DockerException, requests.RequestException):
-            return None
-        return _usage(found)
-
-    def kill(self) -> None:
-        """See :class:`worker.engines.Running`."""
-        try:
-            self._client.kill(self._id)
-        except (DockerException, requests.RequestException) as error:
-            if self._ended is None:
-                event(log, "container.kill_failed", why=str(error)[:200])
-
-    def remove(self) -> None:
-        """See :class:`worker.engines.Running`."""
-        _remove(self._client, self._id)
-
-
-def _how(state: Mapping[str, Any]) -> Ended:
-    seconds = (_instant(state["FinishedAt"]) - _instant(state["StartedAt"])).total_seconds()
-    problem = str(state.get("Error") or "")
-    code = int(state["ExitCode"])
-    return Ended(code, max(seconds, 0.0), bool(state.get("OOMKilled")), problem)
-
-
-def _usage(stats: Mapping[str, Any]) -> Usage | None:
-    """Read the engine's figures, whichever control groups they come from."""
-    memory = stats.get("memory_stats") or {}
-    if "usage" not in memory:
-        return None
-    details = memory.get("stats") or {}
-    # Files that were read and could be forgotten are no need of the program.
-    cached = details.get("total_inactive_file", details.get("inactive_file", 0))
-    cpu = ((stats.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage", 0)
-    used = max(0, int(memory["usage"]) - int(cached))
-    return Usage(cpu / 1e9, used, int(memory.get("max_usage") or 0))
-
-
-def _instant(text: str) -> datetime:
-    # Nanoseconds are more than datetime reads.
-    head, _, fraction = text.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{head}.{fraction[:6]:0<6}+00:00")
-
-
-def _remove(client: APIClient, container: str) -> None:
-    try:
-        client.remove_container(container, force=True, v=True)
-    except NotFound:
-        return
-    except (DockerException, requests.RequestException) as error:
-        event(log, "container.remove_failed", why=str(error)[:200])
 
 
 def _file_bytes(plan: Plan) -> int:

@@ -13,6 +13,8 @@ from docker.errors import APIError, NotFound
 from docker.utils import parse_repository_tag
 
 from worker.contract import Blame
+from worker.engines.pulled import Pulled
+from worker.engines.pulling import failure
 from worker.errors import RunFailed
 from worker.logs import event
 
@@ -27,10 +29,11 @@ class Images:
     Args:
         rules: (pattern, image) pairs that replace names; the first match wins.
         pull_policy: ``missing``, ``always`` or ``never``.
+        pulled: keeps account of what was pulled.
     """
 
-    def __init__(self, rules: Iterable[tuple[str, str]], pull_policy: str) -> None:
-        self._rules, self._pull_policy = list(rules), pull_policy
+    def __init__(self, rules: Iterable[tuple[str, str]], pull_policy: str, pulled: Pulled) -> None:
+        self._rules, self._pull_policy, self.pulled = list(rules), pull_policy, pulled
 
     def find(self, client: APIClient, image: str) -> dict[str, Any]:
         """Return what the engine knows of an image, pulled if the policy says so.
@@ -49,8 +52,12 @@ class Images:
         if found is None:
             _pull(client, name)
             found = _inspect(client, name)
-        if found is None:
-            raise RunFailed(f"The container image {name} was pulled but is gone.", Blame.PLATFORM)
+            if found is None:
+                raise RunFailed(
+                    f"The container image {name} was pulled but is gone.", Blame.PLATFORM
+                )
+            self.pulled.note(name, found)
+        self.pulled.touch(found)
         return found
 
     def _mapped(self, image: str) -> str:
@@ -80,7 +87,7 @@ def _pull(client: APIClient, name: str) -> None:
         try:
             reason = _pull_once(client, repository, tag or "latest")
         except NotFound as error:
-            raise _no_image(name, str(error.explanation), Blame.ORGANIZER) from error
+            raise failure(name, str(error.explanation)) from error
         except APIError as error:
             reason = str(error.explanation)
         except requests.RequestException as error:
@@ -88,22 +95,13 @@ def _pull(client: APIClient, name: str) -> None:
         if not reason:
             event(log, "image.pulled", image=name)
             return
-    denied = any(word in reason.lower() for word in ("not found", "denied", "unauthorized"))
-    if denied:
-        raise _no_image(name, reason, Blame.ORGANIZER)
-    event(log, "image.unreachable", image=name, why=reason)  # names hosts of the machine's net
-    raise _no_image(name, "its registry does not answer this machine", Blame.PLATFORM)
+    event(log, "image.not_pulled", image=name, why=reason)  # names hosts of the machine's net
+    raise failure(name, reason)
 
 
 def _pull_once(client: APIClient, repository: str, tag: str) -> str:
     lines = client.pull(repository, tag=tag, stream=True, decode=True)
     return next((str(line["error"]) for line in lines if "error" in line), "")
-
-
-def _no_image(name: str, reason: str, blame: Blame) -> RunFailed:
-    return RunFailed(
-        f"The container image {name} could not be pulled: {reason.strip().rstrip('.')}.", blame
-    )
 
 
 def daemon_failure(error: Exception) -> RunFailed:

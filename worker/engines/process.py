@@ -134,6 +134,10 @@ class ProcessEngine:
         """Return 0: programs die with the process that started them."""
         return 0
 
+    def prune(self, max_bytes: int) -> int:
+        """Return 0: there are no images."""
+        return 0
+
     def details(self) -> dict[str, Any]:
         """See :class:`worker.engines.Engine`."""
         return {
