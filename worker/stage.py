@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -25,10 +26,13 @@ _DEAD_S = 15.0
 """How long a killed container may take to be gone before the engine counts as stuck."""
 _WATCHDOG_S = 30.0
 _NOT_FOUND = 127
+_SIGNALS = 128
+"""Above it, a code is the number of the signal that ended the program."""
 _KILLED_CODES = (137, 143)
 _WRONG_FORMAT = "exec format error"
-_NEVER_STARTED = ("bwrap: execvp", "failed to exec pid1")
-"""What bubblewrap, and the first process in Podman's containers, say of a program that is not there."""
+_NO_NETWORK = ("name resolution", "Name or service not known", "Network is unreachable")
+_NEVER_STARTED = ("bwrap: execvp", "failed to execute", "failed to exec pid1", "[FATAL tini")
+"""What bubblewrap, setpriv, and the first process in containers say of a program that they cannot start."""
 _WORDS = {
     Role.PREDICTION_PROGRAM: "submission's program",
     Role.PREDICTION_INGESTION: "ingestion program",
@@ -201,7 +205,8 @@ def _judge(run: Run, part: Part) -> None:
         raise RunFailed(f"The {part.words} could not run: {ended.problem}.", Blame.PLATFORM)
     if ended.code in _KILLED_CODES and not ended.out_of_memory and "MemoryError" not in part.tail:
         raise RunFailed(
-            f"The {part.words} was ended from outside (code {ended.code}), by no limit of this run.",
+            f"The {part.words} was killed (code {ended.code}), and by no limit of this run: from "
+            "outside, or by itself.",
             Blame.PLATFORM,
         )
 
@@ -235,13 +240,12 @@ def trouble(run: Run, part: Part) -> str:
     if ended.out_of_memory or "MemoryError" in part.tail:
         limit = run.spec.memory_mib
         return f"The {part.words} ran out of memory: the limit is {limit} MiB."
-    not_found = ended.code == -1 or any(words in part.tail for words in _NEVER_STARTED)
-    if not_found or (ended.code == _NOT_FOUND and first in part.tail + ended.problem):
+    if ended.code == -1 or any(words in part.tail for words in _NEVER_STARTED):
         return (
             f"The command of the {part.words}, {command!r}, could not be started: {first!r} was not "
             "found, or is not a program. Name one that the container image has."
         )
-    sentence = f"The {part.words} ended with code {ended.code}."
+    sentence = f"The {part.words} ended with code {ended.code}{_meaning(ended.code)}."
     if _WRONG_FORMAT in part.tail[-500:].lower():
         return (
             f"{sentence} {first!r} or a program that it starts is made for another kind of "
@@ -254,7 +258,18 @@ def trouble(run: Run, part: Part) -> str:
         )
     if part.role is Role.SCORING_PROGRAM:
         return sentence  # what it said may quote the reference data, and a participant reads this
+    if not run.spec.network and any(words in part.tail for words in _NO_NETWORK):
+        sentence += " Programs of this benchmark have no network."
     return f"{sentence} {_last_line(part.tail)}".strip()
+
+
+def _meaning(code: int) -> str:
+    """Return what a shell or the system says with a code, in brackets; "" for a program's own."""
+    if code == _NOT_FOUND:
+        return " (a program that it starts was not found)"
+    if code - _SIGNALS in set(signal.Signals):
+        return f" ({signal.Signals(code - _SIGNALS).name})"
+    return ""
 
 
 def _last_line(tail: str) -> str:

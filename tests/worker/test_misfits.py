@@ -12,6 +12,7 @@ from hashlib import sha256
 import pytest
 
 from tests.worker.programs import SCORE, program
+from tests.worker.registry import registry
 from tests.worker.site import Site
 from worker.contract import Blame
 from worker.engines import Owner
@@ -125,6 +126,57 @@ def test_image_that_is_not_there_is_tried_on_another_machine(
     said = site.last()
     assert said.blame == Blame.PLATFORM
     assert "registry.test/nobody/nothing:9 is not on this machine" in said.text
+
+
+@pytest.mark.parametrize(
+    ("image", "reason", "blame"),
+    [
+        ("foreign/image:1", "not made for the kind of processor that this machine", "platform"),
+        ("absent/image:1", "not found", "organizer"),
+    ],
+)
+def test_image_that_cannot_be_pulled_says_why(
+    site: Site, attempt: Attempt, docker: Callable[..., DockerEngine], image: str, reason: str,
+    blame: str,
+) -> None:  # fmt: skip
+    with registry() as host:
+        attempt(docker(image_map=""), image=f"{host}/{image}")
+    said = site.last()
+    assert f"{image} could not be pulled: " in said.text
+    assert reason in said.text
+    assert said.blame == Blame(blame), said.text
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("$program/main.py", "'$program/main.py', could not be started"),
+        ("absent --fast", "'absent' was not found, or is not a program"),
+        ("sh -c 'absent_tool'", "code 127 (a program that it starts was not found). Its last "
+         "words: “sh: 1: absent_tool: not found”"),
+    ],
+)  # fmt: skip
+def test_command_that_cannot_be_started_is_named(
+    site: Site, attempt: Attempt, docker: Callable[..., DockerEngine], command: str, reason: str
+) -> None:
+    site.inputs["submission"] = program("print(1)", command)
+    attempt(docker())
+    said = site.last()
+    assert said.blame == Blame.PARTICIPANT
+    assert reason in said.text
+
+
+def test_child_that_ran_out_of_memory_is_named_too(
+    site: Site, attempt: Attempt, docker: Callable[..., DockerEngine]
+) -> None:
+    greedy = "'hold = [bytearray(2**24) for _ in range(1000)]'"
+    site.inputs["submission"] = program(
+        f"import subprocess, sys\nsys.exit(subprocess.call([sys.executable, '-c', {greedy}]) != 0)\n"
+    )
+    attempt(docker(), memory_mib=64)
+    said = site.last()
+    assert said.blame == Blame.PARTICIPANT
+    assert "The submission's program ran out of memory: the limit is 64 MiB." in said.text
 
 
 def test_memory_that_ran_out_is_named_with_its_limit(

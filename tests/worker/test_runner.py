@@ -329,16 +329,17 @@ def test_only_the_scoring_programs_own_folder_can_blame(site: Site, attempt: Att
     assert "from" not in site.last().text + site.notes()
 
 
-def test_files_taken_as_results_are_mentioned_only_where_programs_are_taken_too(
-    site: Site, attempt: Attempt
+@pytest.mark.parametrize(
+    ("name", "result_only", "is_said"),
+    [("main.py", False, True), ("main.py", True, False), ("answer.txt", False, False)],
+)
+def test_files_taken_as_results_are_mentioned_only_where_they_may_be_a_program(
+    site: Site, attempt: Attempt, name: str, result_only: bool, is_said: bool
 ) -> None:
-    said = {}
-    for only in (False, True):
-        attempt(FakeEngine({Role.SCORING_PROGRAM: lambda _: 1}), result_only=only)
-        said[only] = site.last().text
-        site.events.clear()
-    assert "its files were taken as results" in said[False]
-    assert said[True] == "The scoring program ended with code 1."
+    site.inputs["submission"] = zip_of({name: "1"})
+    attempt(FakeEngine({Role.SCORING_PROGRAM: lambda _: 1}), result_only=result_only)
+    assert site.last().text.startswith("The scoring program ended with code 1.")
+    assert ("its files were taken as results" in site.last().text) == is_said
 
 
 @pytest.mark.parametrize(

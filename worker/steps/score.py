@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from worker import complaint, scores
 from worker.command import Role
 from worker.contract import Blame, Input
@@ -15,6 +18,7 @@ from worker.steps.upload import begin_preview
 from worker.transfer import disk_failure
 
 _MAX_SHOWN = 20
+_CODE = frozenset({".py", ".ipynb", ".r", ".jl", ".sh", ".m", ".c", ".cpp", ".java", ".js", ".rs"})
 _MAX_NOTED = 900
 """Of a complaint in a note, which has less room than a reason."""
 
@@ -118,6 +122,11 @@ def _read_scores(run: Run, said: str) -> None:
         run.note(f"Scores left out: {shown}{f'; and {more} more' if more > 0 else ''}.")
 
 
+def _holds_code(folder: Path) -> bool:
+    """Return whether there is a program among the files that were taken as results."""
+    return any(Path(name).suffix.lower() in _CODE for name in os.listdir(folder))
+
+
 def _submission_failed(run: Run, said: str) -> RunFailed:
     """Return the failure that the scoring program lays to the submission, in its own words."""
     verdict = f"The scoring program says that the submission is at fault: “{said}”"
@@ -132,7 +141,7 @@ def _scoring_failed(run: Run, reason: str) -> RunFailed:
         )
     submission = run.programs.get(Input.SUBMISSION)
     is_program = submission is not None and submission.has_metadata
-    if not is_program and not run.spec.result_only:
+    if not is_program and not run.spec.result_only and _holds_code(run.prediction_output):
         reason += (
             " The submission has no metadata file, so its files were taken as results and "
             "nothing of it was run."
