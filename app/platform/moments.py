@@ -143,19 +143,19 @@ def duration(seconds: float) -> str:
 
 
 def size(n_bytes: int) -> str:
-    """Return an amount of data in decimal units: "0 B", "412 kB", "3.4 MB".
+    """Return an amount of data in binary units, as limits have them: "0 B", "412 KiB", "3.4 MiB".
 
     Raises:
         ValueError: n_bytes is negative.
     """
     if n_bytes < 0:
         raise ValueError(f"A size cannot be negative: {n_bytes} bytes.")
-    if n_bytes < 1000:
+    if n_bytes < 1024:
         return f"{n_bytes} B"
-    value, units = float(n_bytes), ["kB", "MB", "GB", "TB", "PB"]
+    value, units = float(n_bytes), ["KiB", "MiB", "GiB", "TiB", "PiB"]
     for unit in units:
-        value /= 1000
-        if value < 999.5 or unit == units[-1]:
+        value /= 1024
+        if value < 1023.5 or unit == units[-1]:
             break
     return f"{_decimal(value, '0.0' if value < 9.95 else '0')} {unit}"
 

@@ -1,11 +1,11 @@
 // Sends a form's file straight to the store, with progress, cancel and retry. The contract and the
 // sentences are in templates/_ui/upload.html; without this script the form posts itself.
-const UNITS = ["B", "kB", "MB", "GB", "TB"];
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 function bytes(count) {
   let value = count;
   let unit = 0;
-  for (; value >= 999.5 && unit < UNITS.length - 1; unit += 1) value /= 1000;
+  for (; value >= 1023.5 && unit < UNITS.length - 1; unit += 1) value /= 1024;
   const digits = unit > 0 && value < 9.95 ? 1 : 0;
   const format = { minimumFractionDigits: digits, maximumFractionDigits: digits };
   return `${new Intl.NumberFormat(document.documentElement.lang, format).format(value)} ${UNITS[unit]}`;

@@ -86,7 +86,7 @@ def _bundle_uploaded(organizer: Person, content: bytes) -> None:
     organizer.choose("breast-cancer.zip", content)
     organizer.press("Upload bundle")
     organizer.page.wait_for_url(re.compile(r"/bundles/\d+$"))
-    assert any(re.search(r"[\d.]+ kB of [\d.]+ kB sent", text) for text in heard), heard
+    assert any(re.search(r"[\d.]+ KiB of [\d.]+ KiB sent", text) for text in heard), heard
     organizer.mark()
     expect(organizer.page.get_by_text("The benchmark is made.")).to_be_visible()
     assert organizer.was_not_reloaded()

@@ -80,7 +80,7 @@ def test_words_follow_the_locale_of_the_request() -> None:
     Babel(app, default_locale="de")
     with app.test_request_context():
         assert moments.absolute(NOW, now=NOW) == "9 Dez., 20:30 UTC"
-        assert moments.size(3_400_000) == "3,4 MB"
+        assert moments.size(3_565_158) == "3,4 MiB"
         assert moments.duration(3.24) == "3,2 s"
 
 
@@ -109,19 +109,19 @@ def test_duration_is_said_in_its_two_largest_units(seconds: float, words: str) -
     ("n_bytes", "words"),
     [
         (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (9_949, "9.9 kB"),
-        (9_960, "10 kB"),
-        (412_300, "412 kB"),
-        (999_499, "999 kB"),
-        (999_600, "1.0 MB"),
-        (3_400_000, "3.4 MB"),
-        (2_000_000_000, "2.0 GB"),
-        (5 * 10**18, "5000 PB"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (10_180, "9.9 KiB"),
+        (10_200, "10 KiB"),
+        (412 * 1024, "412 KiB"),
+        (1_048_000, "1023 KiB"),
+        (1_048_500, "1.0 MiB"),
+        (3_565_158, "3.4 MiB"),
+        (2 * 2**30, "2.0 GiB"),
+        (5000 * 2**50, "5000 PiB"),
     ],
 )
-def test_size_is_said_in_decimal_units(n_bytes: int, words: str) -> None:
+def test_size_is_said_in_binary_units(n_bytes: int, words: str) -> None:
     assert moments.size(n_bytes) == words
 
 
@@ -189,4 +189,4 @@ def test_templates_get_the_words_with_the_clock_already_bound() -> None:
         "{{ when(m, show='relative') }}|{{ 72|duration }}|{{ 3400000|size }}|"
         "{{ time_scale([m], [none]).is_open }}|{{ is_past(m) }}|{{ m|day }}"
     ).render(m=NOW + timedelta(days=3))
-    assert text.endswith("in 3 days</time>|1 min 12 s|3.4 MB|True|False|12 Dec 2026")
+    assert text.endswith("in 3 days</time>|1 min 12 s|3.2 MiB|True|False|12 Dec 2026")

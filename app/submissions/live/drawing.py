@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 320, 120
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 8, 20
+WIDTH, HEIGHT = 320, 144
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 20, 32
+"""Room for the ticks and, above and below them, for what the axes are."""
 _MAX_ROWS = 20
 
 Points = Sequence[tuple[float, float]]
@@ -39,6 +40,9 @@ class Drawing:
 
     title: str
     unit: str
+    """Of y; empty for numbers of a program's own."""
+    is_over_time: bool
+    """Whether x counts seconds since the start."""
     lines: list[Line]
     x_ticks: list[Tick]
     y_ticks: list[Tick]
@@ -47,12 +51,13 @@ class Drawing:
     largest: str
 
 
-def draw(title: str, unit: str, series: Mapping[str, Points], *, from_zero: bool) -> Drawing | None:
+def draw(title: str, unit: str, series: Mapping[str, Points], *, is_amount: bool) -> Drawing | None:
     """Return series on shared scales; None when no series has a point.
 
     Args:
         series: by name, points in the order they were made.
-        from_zero: whether the scale of y begins at zero, as that of an amount does.
+        is_amount: whether they say how much of something was in use over time; the scale of y then
+            begins at zero. Otherwise it is as wide as the points are apart.
     """
     shown = {name: points for name, points in series.items() if points}
     xs = [x for points in shown.values() for x, _ in points]
@@ -60,7 +65,7 @@ def draw(title: str, unit: str, series: Mapping[str, Points], *, from_zero: bool
     if not xs:
         return None
     x_low, x_high = _span(min(xs), max(xs))
-    y_low, y_high = _span(min(0.0, *ys) if from_zero else min(ys), max(ys))
+    y_low, y_high = (0.0, max(ys) or 1.0) if is_amount else _span(min(ys), max(ys))
 
     def place(x: float, y: float) -> tuple[float, float]:
         across = (x - x_low) / (x_high - x_low) * (WIDTH - _LEFT - _RIGHT)
@@ -74,7 +79,7 @@ def draw(title: str, unit: str, series: Mapping[str, Points], *, from_zero: bool
         dots = tuple(placed) if len(placed) == 1 else ()
         lines.append(Line(name, path, style % 6, points[-1][1], dots))
     return Drawing(
-        title, unit, lines,
+        title, unit, is_amount, lines,
         [Tick(place(x, y_low)[0], number(x)) for x in _ticks(x_low, x_high, 4)],
         [Tick(place(x_low, y)[1], number(y)) for y in _ticks(y_low, y_high, 3)],
         _rows(shown), number(min(ys)), number(max(ys)),

@@ -12,7 +12,7 @@ from app.submissions.live.drawing import Drawing, Points
 from app.submissions.live.transcript import Voice, voice_of
 from app.submissions.models import RunChart
 
-_MIB = 2**20
+_MIB, _GIB = 2**20, 2**30
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Words:
     voices: Mapping[Voice, str]
     plot: str
     measures: Mapping[str, tuple[str, str]]
-    """Title and unit of each measure that is drawn."""
+    """Title and unit of each measure that is drawn; amounts of memory bring a unit of their own."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ def of(run_id: int, attempt: int, streams: frozenset[str], words: Words) -> Pane
     if chart is None or chart.attempt != attempt:
         return Panel([])
     found = [
-        drawing.draw(title, unit, lines, from_zero=from_zero)
-        for title, unit, lines, from_zero in _wanted(chart, streams, words)
+        drawing.draw(title, unit, lines, is_amount=is_amount)
+        for title, unit, lines, is_amount in _wanted(chart, streams, words)
     ]
     return Panel([one for one in found if one is not None], chart.peak_memory_bytes)
 
@@ -57,17 +57,23 @@ def _wanted(
                 lines[name] = series.points_of(one)
             plots.append((title, "", lines, False))
     for measure, (title, unit) in words.measures.items():
-        used = _usage(chart.usage.get(measure, {}), measure, streams, words)
+        used = _usage(chart.usage.get(measure, {}), streams, words)
+        if measure in ("memory", "gpu_memory"):
+            used, unit = _in_memory_units(used)
         plots.append((title, unit, used, True))
     return plots
 
 
-def _usage(
-    found: Mapping[str, Any], measure: str, streams: frozenset[str], words: Words
-) -> dict[str, Points]:
-    scale = _MIB if measure in ("memory", "gpu_memory") else 1
+def _usage(found: Mapping[str, Any], streams: frozenset[str], words: Words) -> dict[str, Points]:
     return {
-        words.voices[voice_of(stream)]: [(x, y / scale) for x, y in series.points_of(one)]
+        words.voices[voice_of(stream)]: series.points_of(one)
         for stream, one in sorted(found.items())
         if stream in streams
     }
+
+
+def _in_memory_units(used: dict[str, Points]) -> tuple[dict[str, Points], str]:
+    """Return bytes as MiB, or as GiB where there is one or more."""
+    most = max((y for points in used.values() for _, y in points), default=0.0)
+    scale, unit = (_GIB, "GiB") if most >= _GIB else (_MIB, "MiB")
+    return {name: [(x, y / scale) for x, y in points] for name, points in used.items()}, unit

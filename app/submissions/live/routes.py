@@ -315,10 +315,10 @@ def drawn(log: LogView | None) -> Panel:
 
 def _words() -> panel.Words:
     measures = {
-        "memory": (_("Memory"), "MiB"),
-        "cpu": (_("Processors in use"), ""),
+        "memory": (_("Memory in use"), ""),
+        "cpu": (_("Processors in use"), _("processors")),
         "gpu": (_("GPU in use"), "%"),
-        "gpu_memory": (_("GPU memory"), "MiB"),
+        "gpu_memory": (_("GPU memory in use"), ""),
     }
     return panel.Words(voice_names(), _("plotted by the program"), measures)
 
