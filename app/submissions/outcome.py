@@ -52,13 +52,18 @@ def current_attempt(run: Run) -> Attempt | None:
 
 
 def end(
-    run: Run, to: State, *, now: datetime, reason: str = "", blame: str = "", failure: bool = False
+    run: Run, to: State, *, now: datetime, reason: str = "", blame: str = "", lost_by: str = ""
 ) -> None:
-    """End a run for good, close its attempt, and settle its submission."""
+    """End a run for good, close its attempt, and settle its submission.
+
+    Args:
+        reason: what its participant reads.
+        lost_by: how its last machine failed, for who runs that; empty where none did.
+    """
     if not move(run, to):
         return
     run.reason, run.blame, run.ended_at = reason, blame, now
-    _close(run, reason or to.value, now, failure=failure)
+    _close(run, lost_by or reason or to.value, now, failure=bool(lost_by))
     event(log, "run.ended", run_id=run.id, state=to.value, blame=blame, attempt=run.attempt)
     _ring()
     settle(run.submission_id, now=now)
@@ -103,7 +108,7 @@ def lose(run: Run, why: str, *, now: datetime, counts: bool = True) -> None:
             f"The platform failed, not your submission: {why} It was tried {len(attempts) + 1} "
             "times and does not count against your limits. Submit it again, or ask the organizer."
         )
-        end(run, State.FAILED, now=now, reason=reason, blame=Blame.PLATFORM, failure=True)
+        end(run, State.FAILED, now=now, reason=reason, blame=Blame.PLATFORM, lost_by=why)
         return
     if move(run, State.QUEUED):
         _close(run, why, now, failure=counts)

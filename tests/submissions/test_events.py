@@ -164,6 +164,10 @@ def test_platform_failure_gets_new_attempts_and_then_ends_without_using_a_try(
     run = run_of(sent[0])
     assert (run.state, run.blame, run.attempt) == (State.FAILED, Blame.PLATFORM, 3)
     assert "tried 3 times" in run.reason
+    # Each machine's owner reads what it met, the last one's too; the sentence is the participant's.
+    attempts = db.session.scalars(select(Attempt).where(Attempt.run_id == run.id)).all()
+    assert {one.outcome for one in attempts} == {"The image could not be pulled."}
+    assert all(one.is_failure for one in attempts)
     assert quota.allowance(phase, pavel.id, NOW).used == 0
 
 
