@@ -5,9 +5,10 @@ Source: docs/reference/bundle.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from app.bundles import extension
 from app.bundles.fields import NEVER, Section, described
 from app.bundles.members import Members
 from app.competitions.drafts import (
@@ -159,10 +160,13 @@ def _phases(top: Section, members: Members) -> tuple[PhaseDraft, ...]:
     """Read the phases, in the order of their ``index`` (0 when missing), which is then forgotten."""
     sections = top.sections("phases", "a list of phases")
     numbered = sorted(((s.whole("index", 0), s) for s in sections), key=lambda pair: pair[0])
-    return tuple(_phase(s, members, is_first=i == 0) for i, (_, s) in enumerate(numbered))
+    indexes = [index for index, _ in numbered]
+    return tuple(_phase(s, members, indexes, i) for i, (_, s) in enumerate(numbered))
 
 
-def _phase(section: Section, members: Members, *, is_first: bool) -> PhaseDraft:
+def _phase(section: Section, members: Members, indexes: Sequence[int], position: int) -> PhaseDraft:
+    is_first = position == 0
+    required_phase, requires_entry = extension.requirement(section, indexes, position)
     migrates = section.flag("auto_migrate_to_this_phase", False)
     if migrates and is_first:
         sentence = "No phase comes before the first one; automatic migration was switched off."
@@ -178,6 +182,8 @@ def _phase(section: Section, members: Members, *, is_first: bool) -> PhaseDraft:
         count_failed_submissions=section.flag("count_failed_submissions", False),
         execution_time_limit_s=section.whole("execution_time_limit", 600) or 600,
         auto_migrate_to_this_phase=migrates and not is_first,
+        required_phase=required_phase,
+        requires_entry=requires_entry,
         accepts_only_result_submissions=section.flag("accepts_only_result_submissions", False),
         hide_output=section.flag("hide_output", False),
         hide_prediction_output=section.flag("hide_prediction_output", False),

@@ -11,7 +11,7 @@ from flask_login import current_user, login_required
 from itsdangerous import BadSignature
 from werkzeug.wrappers import Response
 
-from app.competitions import lifecycle
+from app.competitions import handouts, lifecycle
 from app.competitions import queries as competitions
 from app.competitions.models import Competition, Phase
 from app.errors import AppError, Invalid, NotFound
@@ -77,15 +77,16 @@ def new(competition_id: int) -> Response:
     chosen = next(
         (p for p in open_phases if p.id == wanted), open_phases[-1] if open_phases else None
     )
-    allowance, lack, ahead = None, "", None
+    allowance, lack, ahead, kit = None, "", None, None
     if chosen is not None and viewer.user_id is not None:
         allowance = quota.allowance(chosen, viewer.user_id, moment)
         lack = prerequisites.lack(chosen, viewer.user_id)
         ahead = waiting.ahead(competition, viewer.user_id, now=moment)
+        kit = handouts.starting_kit(viewer, chosen)
     return page(
         "submissions/new.html", frame=competitions.frame(competition, viewer, moment), tab="submit",
         chosen=chosen, open_phases=open_phases, allowance=allowance,
-        limit_mib=settings().upload_mib, lack=lack, ahead=ahead,
+        limit_mib=settings().upload_mib, lack=lack, kit=kit, ahead=ahead,
     )  # fmt: skip
 
 
@@ -129,6 +130,7 @@ def _again(competition_id: int, phase_id: int, error: AppError, viewer: Viewer) 
         chosen=chosen, open_phases=[p for p in competition.phases if _is_open(p, moment)],
         allowance=quota.allowance(chosen, viewer.user_id or 0, moment) if chosen else None,
         limit_mib=settings().upload_mib, problem=error.message,
+        kit=handouts.starting_kit(viewer, chosen) if chosen else None,
     )  # fmt: skip
 
 

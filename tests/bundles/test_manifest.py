@@ -88,6 +88,7 @@ phases:
   hide_score_output: true
   starting_kit: scoring/
   public_data: truth.csv
+  plumbline: {{requires: {{phase: 3, submission: entry}}}}
 - {{index: 3, name: First, start: 2030-01-01 09:30:00, end: 2030-02-01, tasks: [9]}}
 leaderboards:
 - title: Results
@@ -193,6 +194,8 @@ def test_every_key_is_read() -> None:
                 hide_score_output=True,
                 starting_kit=FileRef(member="scoring", is_folder=True),
                 public_data=FileRef(member="truth.csv"),
+                required_phase=0,
+                requires_entry=True,
             ),
         ),
         leaderboards=(

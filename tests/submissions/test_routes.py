@@ -13,7 +13,7 @@ from app.accounts.models import User
 from app.competitions.models import Competition, Phase
 from app.platform.db import db, unit_of_work
 from app.platform.storage import ObjectRef
-from app.resources.models import StoredFile
+from app.resources.models import FileKind, StoredFile
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from tests import factories
 from tests.actors import log_in
@@ -315,3 +315,37 @@ def test_list_of_submissions_needs_as_many_statements_for_forty_as_for_two(
         factories.make_submission(phase, pavel, [{"score": 1.0}])
     assert count_sql(client, path) == few
     assert db.session.scalar(select(func.count()).select_from(Attempt)) == 0
+
+
+def test_submit_page_says_which_files_are_expected(
+    client: FlaskClient, phase: Phase, pavel: User, competition: Competition
+) -> None:
+    log_in(client, pavel)
+    submit = f"/benchmarks/{competition.id}/submit"
+    page = client.get(submit).text
+    assert "Your code or your results" in page
+    assert "pages of this benchmark" in page
+    kit = factories.make_file(
+        db.session.get_one(User, competition.owner_id), kind=FileKind.STARTING_KIT
+    )
+    with unit_of_work():
+        here = db.session.get_one(Phase, phase.id)
+        here.starting_kit_id, here.accepts_only_result_submissions = kit.id, True
+    page = client.get(submit).text
+    assert f'href="/files/{kit.key}"' in page
+    assert "This phase takes results only" in page
+    refused = client.post(f"/phases/{phase.id}/uploads", data={})
+    assert f'href="/files/{kit.key}"' in refused.text
+
+
+def test_starting_kit_is_not_offered_to_those_who_may_not_have_it(
+    client: FlaskClient, phase: Phase, pavel: User, competition: Competition
+) -> None:
+    log_in(client, pavel)
+    owner = db.session.get_one(User, competition.owner_id)
+    secret = factories.make_file(owner, kind=FileKind.REFERENCE_DATA)
+    with unit_of_work():
+        db.session.get_one(Phase, phase.id).starting_kit_id = secret.id
+    page = client.get(f"/benchmarks/{competition.id}/submit").text
+    assert str(secret.key) not in page
+    assert "pages of this benchmark" in page
