@@ -95,5 +95,6 @@ class RunningStack:
         return found
 
     def output(self) -> str:
-        """Return what its processes have printed."""
-        return self.log.read_text(errors="replace")
+        """Return what it has printed, and after that what its processes have."""
+        logs = (self.log, self.folder / "log" / "stack.log")
+        return "".join(log.read_text(errors="replace") for log in logs if log.exists())

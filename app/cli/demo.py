@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import subprocess
 import sys
@@ -50,6 +51,8 @@ class _Loaded:
 @click.group("demo")
 def group() -> None:
     """The demo benchmark."""
+    # People read what these commands print; routine is in the logs of the processes that serve.
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 @group.command("load")
@@ -212,7 +215,7 @@ def _say(results: list[dict[str, Any]]) -> None:
     if all(one["state"] == State.FINISHED for one in results):
         competition = _find()
         if competition is not None:
-            print(_as_table(_board(competition.id)))
+            print(f"\n{_as_table(_board(competition.id))}")
 
 
 def _admins(loaded: _Loaded) -> str:
@@ -222,7 +225,7 @@ def _admins(loaded: _Loaded) -> str:
 
 def _welcome(loaded: _Loaded) -> None:
     here = settings().base_url.rstrip("/")
-    print(f"\nPlumbline is at {here}/benchmarks/{loaded.competition_id}")
+    print(f"\nThe demo benchmark is at {here}/benchmarks/{loaded.competition_id}")
     if loaded.admin_password:
         print(_admins(loaded))
     else:

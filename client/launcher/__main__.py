@@ -25,8 +25,11 @@ from client.launcher.errors import LaunchError
 from client.launcher.home import ROOT, Home, write_private
 from client.launcher.services import HOST, free_port, is_taken
 from client.launcher.stack import Stack
+from client.launcher.terminal import Terminal
 
 _PORT = 8000
+_LOG = "stack.log"
+"""The file of a state folder that holds what the processes say."""
 
 
 def main(arguments: list[str]) -> int:
@@ -57,11 +60,16 @@ def serve(home: Home, port: int, *, empty: bool = False) -> int:
             )
         load = python_module("flask", "demo", "load")
         first_time = ["--once", str(home.path / "demo-loaded"), "--", *load]
-        stack = _stack(
-            home, port, Printer(sys.stdout), serves_on=True,
-            command=["--greet", *([] if empty else first_time)],
-        )  # fmt: skip
-        return stack.run()
+        log = home.logs / _LOG
+        with Terminal(log) as screen:
+            stack = _stack(
+                home, port, screen, serves_on=True,
+                command=["--greet", *([] if empty else first_time)],
+            )  # fmt: skip
+            print(f"Starting. What the processes say goes to {log}", flush=True)
+            code = stack.run()
+        print("Stopped. What was made is kept.")
+        return code
 
 
 def beside_stack(home: Home, command: list[str]) -> int:
@@ -77,7 +85,7 @@ def beside_stack(home: Home, command: list[str]) -> int:
         return subprocess.run(flask, env=child_environ(settings), check=False).returncode
     with home.locked():
         _stop_leftovers(home)
-        log = home.logs / "stack.log"
+        log = home.logs / _LOG
         with log.open("w", encoding="utf-8") as output:
             stack = _stack(
                 home, free_port(_PORT), Printer(output, colour=False), serves_on=False,

@@ -20,7 +20,7 @@ _VOLATILE = {
     "id", "created_at", "decided_at", "ended_at", "heard_at", "expires_at", "published_at", "key",
     "token_hash", "secret_key", "object_key", "upload_key", "sha256", "password_hash", "file_id",
     "submission_id", "output_prefix", "queued_at", "sent_at", "qid", "broker_hash", "broker_user",
-    "old_until", "revoked_at", "retired_at",
+    "old_until", "revoked_at", "retired_at", "last_seen_at",
 }  # fmt: skip
 """Columns that differ from one request to the next; none takes its value from a form."""
 
