@@ -40,14 +40,6 @@ def gives_out(viewer: Viewer, file: StoredFile) -> bool:
     return False
 
 
-def starting_kit(viewer: Viewer, phase: Phase) -> StoredFile | None:
-    """Return the starting kit of a phase, if it has one and the viewer may download it."""
-    if phase.starting_kit_id is None:
-        return None
-    kit = db.session.get(StoredFile, phase.starting_kit_id)
-    return kit if kit is not None and gives_out(viewer, kit) else None
-
-
 def shows_picture(object_key: str) -> bool:
     """Return whether a key of the public bucket is the logo of a competition."""
     statement = select(Competition.id).where(

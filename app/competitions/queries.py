@@ -28,7 +28,7 @@ from app.platform import paging
 from app.platform.db import db
 from app.policy import Act, Viewer
 from app.queues import queries as queues
-from app.resources.models import Solution, Task, TaskRevision
+from app.resources.models import Solution, StoredFile, Task, TaskRevision
 
 PAGE_SIZE = 20
 MAX_SEARCH = 100
@@ -342,6 +342,14 @@ def files_for(
         is_organizer=is_organizer,
         is_participant=is_participant,
     )
+
+
+def starting_kit(competition: Competition, phase: Phase, viewer: Viewer) -> StoredFile | None:
+    """Return the starting kit of a phase, if it has one and the viewer may download it."""
+    if phase.starting_kit_id is None:
+        return None
+    rows = files_for(competition, viewer)
+    return next((row.file for row in rows if row.file.id == phase.starting_kit_id), None)
 
 
 def obstacles(competition: Competition, *, now: datetime) -> list[lifecycle.Reason]:

@@ -11,7 +11,7 @@ from flask_login import current_user, login_required
 from itsdangerous import BadSignature
 from werkzeug.wrappers import Response
 
-from app.competitions import handouts, lifecycle
+from app.competitions import lifecycle
 from app.competitions import queries as competitions
 from app.competitions.models import Competition, Phase
 from app.errors import AppError, Invalid, NotFound
@@ -82,7 +82,7 @@ def new(competition_id: int) -> Response:
         allowance = quota.allowance(chosen, viewer.user_id, moment)
         lack = prerequisites.lack(chosen, viewer.user_id)
         ahead = waiting.ahead(competition, viewer.user_id, now=moment)
-        kit = handouts.starting_kit(viewer, chosen)
+        kit = competitions.starting_kit(competition, chosen, viewer)
     return page(
         "submissions/new.html", frame=competitions.frame(competition, viewer, moment), tab="submit",
         chosen=chosen, open_phases=open_phases, allowance=allowance,
@@ -130,7 +130,7 @@ def _again(competition_id: int, phase_id: int, error: AppError, viewer: Viewer) 
         chosen=chosen, open_phases=[p for p in competition.phases if _is_open(p, moment)],
         allowance=quota.allowance(chosen, viewer.user_id or 0, moment) if chosen else None,
         limit_mib=settings().upload_mib, problem=error.message,
-        kit=handouts.starting_kit(viewer, chosen) if chosen else None,
+        kit=competitions.starting_kit(competition, chosen, viewer) if chosen else None,
     )  # fmt: skip
 
 

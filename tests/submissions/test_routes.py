@@ -13,7 +13,7 @@ from app.accounts.models import User
 from app.competitions.models import Competition, Phase
 from app.platform.db import db, unit_of_work
 from app.platform.storage import ObjectRef
-from app.resources.models import FileKind, StoredFile
+from app.resources.models import FileKind, StoredFile, TaskRevision
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from tests import factories
 from tests.actors import log_in
@@ -346,6 +346,8 @@ def test_starting_kit_is_not_offered_to_those_who_may_not_have_it(
     secret = factories.make_file(owner, kind=FileKind.REFERENCE_DATA)
     with unit_of_work():
         db.session.get_one(Phase, phase.id).starting_kit_id = secret.id
+        for revision in db.session.scalars(select(TaskRevision)):
+            revision.reference_data_id = secret.id
     page = client.get(f"/benchmarks/{competition.id}/submit").text
     assert str(secret.key) not in page
     assert "pages of this benchmark" in page
