@@ -88,3 +88,49 @@ def test_points_and_colours_show_as_they_are_printed(world: World, people: Peopl
     world.release(submission, "go")
     expect(state).to_have_text("Finished")
     assert person.was_not_reloaded()
+
+
+_TWO_TASKS = [
+    {"index": place, "name": name, "scoring_program": "scoring/"}
+    for place, name in enumerate(("First", "Second"))
+]
+_ONE_PHASE = [{"index": 0, "name": "Development", "start": "2025-01-01", "tasks": [0, 1]}]
+
+
+def test_log_goes_on_to_the_next_task_unless_its_reader_chose_one(
+    world: World, people: People
+) -> None:
+    bundle = benchmarks.bundle("One of two tasks", tasks=_TWO_TASKS, phases=_ONE_PHASE)
+    world.import_bundle("twofold", bundle)
+    world.join("pavel", "twofold")
+    submission = world.submit("pavel", "twofold phase", benchmarks.program(_TALKS))
+    address = world.path("submissions.detail", submission_id=submission)
+    follower, chooser = (people(world.stack, world.cookie("pavel")) for _ in range(2))
+    follower.go(address)
+    follower.mark()
+    expect(follower.page.locator("[data-log-text]")).to_contain_text("This is line 0.")
+    current = follower.page.locator("#log a.button[aria-current=true]")
+    expect(current).to_have_text("First")
+    chooser.go(address)
+    chooser.page.locator("#log a.button", has_text="First").click()
+    expect(chooser.page.locator("[data-log-text]")).to_contain_text("This is line 0.")
+    for number in range(LINES):
+        expect(follower.page.locator("[data-log-text]")).to_contain_text(f"This is line {number}.")
+        world.release(submission, f"heard{number}")
+    expect(current).to_have_text("Second")
+    log = follower.page.locator("[data-log-text]")
+    expect(log).to_contain_text("This is line 0.")
+    expect(log).not_to_contain_text("This is line 1.")
+    chosen = chooser.page.locator("[data-log-text]")
+    expect(chosen).to_contain_text(f"This is line {LINES - 1}.")
+    expect(chooser.page.locator("#log a.button[aria-current=true]")).to_have_text("First")
+    for number in range(LINES):
+        expect(log).to_contain_text(f"This is line {number}.")
+        world.release(submission, f"heard{number}", place=1)
+    state = follower.page.locator(f"#submission-{submission} > .row .state")
+    expect(state).to_have_text("Finished")
+    expect(follower.page.get_by_role("group", name="Overall")).to_contain_text("0.500")
+    assert axe.findings(follower.page) == []
+    if PICTURES:
+        follower.page.screenshot(path=PICTURES / "two-tasks.png", full_page=True)
+    assert follower.was_not_reloaded()

@@ -135,9 +135,15 @@ class World:
         with self.app.app_context():
             assert wait_for(submission_id, PATIENCE_S), self._not_over(submission_id)
 
-    def release(self, submission_id: int, word: str = "go") -> None:
-        """Let the program of a running submission go on that waits for this word."""
-        release(self.stack.folder / "worker", self.first_run(submission_id), word)
+    def release(self, submission_id: int, word: str = "go", *, place: int = 0) -> None:
+        """Let the program of a running submission go on that waits for this word.
+
+        Args:
+            place: of the run among those of the submission.
+        """
+        with self.app.app_context():
+            run_id = self._run(submission_id, place)
+        release(self.stack.folder / "worker", run_id, word)
 
     def first_run(self, submission_id: int) -> int:
         """Return the id of a submission's first run."""
@@ -285,5 +291,8 @@ class World:
         return competitions.viewer(user)
 
     def _first_run(self, submission_id: int) -> int:
+        return self._run(submission_id, 0)
+
+    def _run(self, submission_id: int, place: int) -> int:
         db.session.rollback()
-        return submissions.get(submission_id, self._viewer("rita")).runs[0].id
+        return submissions.get(submission_id, self._viewer("rita")).runs[place].id
