@@ -10,7 +10,9 @@ from sqlalchemy import Text, bindparam, cast, func, select
 
 from app.platform.db import db
 from app.submissions.models import Attempt, LogChunk, Run, RunChart, RunOutput, State, Submission
+from worker.contract import Step
 
+_AT_WORK = (Step.INGEST, Step.SCORE, Step.UPLOAD)
 _outputs = (
     select(func.count())
     .where(RunOutput.run_id == Run.id, RunOutput.attempt == Run.attempt)
@@ -75,6 +77,16 @@ class Glance:
         return self.under_way[0]
 
 
+def under_way(runs: Sequence[tuple[int, str, str]]) -> tuple[int, ...]:
+    """Return the runs that machines work on, of all by id, state and step.
+
+    A machine prepares the next run beside the one at work: what prepares counts where none is.
+    """
+    running = [(run_id, step) for run_id, state, step in runs if state == State.RUNNING]
+    at_work = [run_id for run_id, step in running if step in _AT_WORK]
+    return tuple(at_work or [run_id for run_id, _ in running])
+
+
 def glance(submission_id: int) -> Glance | None:
     """Look at a submission with one statement; None when there is none, or none with runs."""
     rows = db.session.execute(_GLANCE, {"submission_id": submission_id}).all()
@@ -88,7 +100,7 @@ def glance(submission_id: int) -> Glance | None:
         is_held=state == State.HELD,
         status=hashlib.sha256(seen.encode()).hexdigest()[:12],
         runs={row[3]: Said(row[6], row[10] or 0, row[11] or 0) for row in rows},
-        under_way=tuple(row[3] for row in rows if row[4] == State.RUNNING),
+        under_way=under_way([(row[3], row[4], row[5]) for row in rows]),
     )
 
 

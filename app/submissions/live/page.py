@@ -11,7 +11,7 @@ from app.submissions import queries
 from app.submissions.live import news, transcript
 from app.submissions.live.news import Said
 from app.submissions.live.transcript import Place, Voice
-from app.submissions.models import Run, State
+from app.submissions.models import Run
 
 MAX_CHARS = 400_000
 """A longer log is shown from here to its end: a browser has to lay it all out."""
@@ -58,9 +58,10 @@ def chosen(
     Returns:
         None where there is nothing to read, now or later.
     """
+    at_work = news.under_way([(row.run.id, row.run.state, row.run.step) for row in status.runs])
     rows = (
         [row for row in status.runs if row.run.id == run_id]
-        or [row for row in status.runs if row.run.state == State.RUNNING]
+        or [row for row in status.runs if row.run.id in at_work]
         or sorted((row for row in status.runs if row.streams), key=_began, reverse=True)
         or status.runs[:1]
     )

@@ -81,6 +81,19 @@ def test_log_stays_where_its_reader_went(
     assert "words of run 1" not in page
 
 
+def test_run_at_work_goes_before_one_that_only_prepares(
+    client: FlaskClient, submission: Submission
+) -> None:
+    first, second = runs_of(submission)
+    path = address(client, submission)
+    become(submission, State.RUNNING, State.RUNNING)
+    with unit_of_work():
+        db.session.execute(update(Run).where(Run.id == first.id).values(step="fetch"))
+        db.session.execute(update(Run).where(Run.id == second.id).values(step="score"))
+    assert "words of run 1" in ask(client, path).text
+    assert "words of run 1" in client.get(f"/submissions/{submission.id}").text
+
+
 def test_page_that_is_loaded_again_shows_what_it_followed(
     client: FlaskClient, submission: Submission
 ) -> None:
