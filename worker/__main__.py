@@ -141,13 +141,14 @@ def _shown_out(settings: Settings) -> str:
 
 def _work(queue: SafeQueue, station: Station) -> bool:
     """Work until something ends it; return whether that was the wish of an operator."""
+    worker: RunWorker | None = None
     try:
         worker = RunWorker(queue, station)
         worker.work()
     except RedisError as error:
+        # Also while it signs off, after somebody wished that it stops.
         event(log, "redis.away", level=logging.WARNING, why=str(error)[:200])
-        return False
-    return worker.stopping
+    return worker is not None and worker.stopping
 
 
 def _ease_forking() -> None:

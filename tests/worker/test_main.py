@@ -141,6 +141,27 @@ def test_machine_that_the_site_does_not_know_any_more_ends_with_a_code_and_a_sen
     assert "Traceback" not in log
 
 
+@pytest.mark.parametrize("is_known", [False, True])
+def test_worker_whose_redis_user_is_gone_ends_when_it_is_shown_out_or_told_to(
+    machine: Machine, runs_server: RunsServer, is_known: bool
+) -> None:
+    machine.start()
+    eventually(lambda: machine.site.heartbeats)
+    with Redis.from_url(runs_server.admin_url) as admin:
+        eventually(lambda: list(admin.scan_iter("rq:worker:*")))
+        admin.acl_deluser(runs_server.queue_id)
+        admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    eventually(lambda: "redis.away" in machine.log.read_text())
+    machine.site.is_known = is_known
+    assert machine.process is not None
+    if is_known:
+        machine.process.terminate()
+    assert machine.process.wait(PATIENCE_S) == (0 if is_known else SHOWN_OUT)
+    log = machine.log.read_text()
+    assert ("does not know this machine any more" in log) is not is_known
+    assert "Traceback" not in log
+
+
 def test_machine_that_is_shown_out_drops_its_run_cleanly(machine: Machine, tmp_path: Path) -> None:
     machine.site.inputs["submission"] = program(SLEEPY.format(987))
     machine.start()
