@@ -77,6 +77,7 @@ class Act(StrEnum):
     SUBMISSION_VIEW_OUTPUTS = "submission:view-outputs"
     TASK_USE = "task:use"
 
+    SUBMISSION_VIEW_SCORES = "submission:view-scores"
 
 def _competition(thing: Thing) -> Competition | None:
     if isinstance(thing, Competition):
@@ -148,6 +149,10 @@ def _owner_who_may_see_outputs(viewer: Viewer, thing: Thing) -> bool:
 
 def _shared(_viewer: Viewer, thing: Thing) -> bool:
     return isinstance(thing, StoredFile | Task) and thing.is_public
+def _owner_who_may_see_scores(viewer: Viewer, thing: Thing) -> bool:
+    return isinstance(thing, Submission) and _owner(viewer, thing) and not thing.phase.hide_results
+
+
 
 
 def _queue_owner(viewer: Viewer, thing: Thing) -> bool:
@@ -198,6 +203,7 @@ def _visible_board(viewer: Viewer, thing: Thing) -> bool:
         and not thing.leaderboard.is_hidden
         and can(viewer, Act.COMPETITION_VIEW, thing.competition)
     )
+        and not thing.hide_results
 
 
 RULES: dict[Act, tuple[Predicate, ...]] = {
@@ -232,6 +238,7 @@ RULES: dict[Act, tuple[Predicate, ...]] = {
 }
 """Any predicate that holds is enough; an act without a row is allowed to nobody."""
 
+    Act.SUBMISSION_VIEW_SCORES: (_owner_who_may_see_scores, _organizer, _staff),
 
 def can(viewer: Viewer, act: Act, thing: Thing = None) -> bool:
     """Return whether the viewer may do the act to the thing."""

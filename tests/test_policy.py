@@ -45,16 +45,13 @@ def _competition(competition_id: int) -> Competition:
     return Competition(id=competition_id, owner_id=OLGA, is_published=competition_id == PUBLISHED)
 
 
-def _phase(competition_id: int, *, board: str = "shown", hide_output: bool = False) -> Phase:
+def _phase(competition_id: int, board: str = "shown", /, **hidden: bool) -> Phase:
     shown = Leaderboard(is_hidden=board == "hidden") if board else None
-    competition = _competition(competition_id)
-    return Phase(competition=competition, leaderboard=shown, hide_output=hide_output)
+    return Phase(competition=_competition(competition_id), leaderboard=shown, **hidden)
 
 
-def _submission(
-    competition_id: int, *, hide_output: bool = False, is_trial: bool = False
-) -> Submission:
-    phase = _phase(competition_id, hide_output=hide_output)
+def _submission(competition_id: int, *, is_trial: bool = False, **hidden: bool) -> Submission:
+    phase = _phase(competition_id, **hidden)
     return Submission(owner_id=PAVEL, phase=phase, is_trial=is_trial)
 
 
@@ -72,11 +69,13 @@ THINGS: dict[str, Thing] = {
     "hidden benchmark": _competition(HIDDEN),
     "phase": _phase(PUBLISHED),
     "phase of a hidden benchmark": _phase(HIDDEN),
-    "phase with a hidden board": _phase(PUBLISHED, board="hidden"),
-    "phase without a board": _phase(PUBLISHED, board=""),
+    "phase with a hidden board": _phase(PUBLISHED, "hidden"),
+    "phase without a board": _phase(PUBLISHED, ""),
+    "phase whose results are hidden": _phase(PUBLISHED, hide_results=True),
     "submission": _submission(PUBLISHED),
     "submission to a hidden benchmark": _submission(HIDDEN),
     "submission whose outputs are hidden": _submission(PUBLISHED, hide_output=True),
+    "submission whose results are hidden": _submission(PUBLISHED, hide_results=True),
     "trial of a submission": _submission(PUBLISHED, is_trial=True),
     "file": StoredFile(owner_id=OLGA, is_public=False),
     "public file": StoredFile(owner_id=OLGA, is_public=True),
@@ -97,6 +96,7 @@ MATRIX: dict[Act, dict[str, str]] = {
         "phase of a hidden benchmark": "LMPQOR",
         "phase with a hidden board": "OR",
         "phase without a board": "OR",
+        "phase whose results are hidden": "OR",
     },
     Act.BUNDLE_IMPORT: {"nothing": PEOPLE},
     Act.COMPETITION_CREATE: {"nothing": PEOPLE},
@@ -169,6 +169,12 @@ MATRIX: dict[Act, dict[str, str]] = {
     },
     Act.TASK_USE: {"task": "O", "public task": ALL},
 }
+    Act.SUBMISSION_VIEW_SCORES: {
+        "submission": "POR",
+        "submission to a hidden benchmark": "POR",
+        "submission whose results are hidden": "OR",
+        "trial of a submission": "OR",
+    },
 
 CELLS = [(act, thing, who) for act, row in MATRIX.items() for thing, who in row.items()]
 

@@ -184,7 +184,10 @@ def _phase(section: Section, members: Members, indexes: Sequence[int], position:
         auto_migrate_to_this_phase=migrates and not is_first,
         required_phase=required_phase,
         requires_entry=requires_entry,
+        is_parallel=section.flag("is_parallel", False),
+        submission_rule=_rule(section),
         accepts_only_result_submissions=section.flag("accepts_only_result_submissions", False),
+        hide_results=section.flag("hide_results", False),
         hide_output=section.flag("hide_output", False),
         hide_prediction_output=section.flag("hide_prediction_output", False),
         hide_score_output=section.flag("hide_score_output", False),
@@ -196,6 +199,12 @@ def _phase(section: Section, members: Members, indexes: Sequence[int], position:
     section.ignore("Every phase uses the first leaderboard.", "leaderboard", "leaderboards")
     section.close()
     return phase
+
+
+def _rule(section: Section) -> SubmissionRule | None:
+    if section.get("submission_rule") in (None, ""):
+        return None
+    return section.choice("submission_rule", SubmissionRule, SubmissionRule.ADD)
 
 
 def _start(section: Section) -> datetime:
@@ -261,6 +270,8 @@ def _column(section: Section, position: int) -> ColumnDraft:
         sorting=section.choice("sorting", Sorting, Sorting.DESC),
         computation=_computation(section),
         computation_indexes=_computation_indexes(section),
+        computation_weights=_computation_weights(section),
+        group=section.text("group"),
         hidden=section.flag("hidden", False),
         precision=section.whole("precision", 2),
         where=section.where,
@@ -287,6 +298,16 @@ def _computation_indexes(section: Section) -> tuple[int, ...]:
             found.append(item)
         else:
             section.report.wrong(path, described(item), "a column index")
+    return tuple(found)
+
+
+def _computation_weights(section: Section) -> tuple[float, ...]:
+    found = []
+    for path, item in section.items("computation_weights", "a list such as [1, 0.5]"):
+        if isinstance(item, int | float) and not isinstance(item, bool):
+            found.append(float(item))
+        else:
+            section.report.wrong(path, described(item), "a number")
     return tuple(found)
 
 

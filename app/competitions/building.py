@@ -151,10 +151,11 @@ def phase(
 ) -> Phase:
     """Return a phase with its tasks in the order of the draft; :func:`connect` adds what it requires."""
     values = {field.name: getattr(draft, field.name) for field in dataclasses.fields(draft)}
-    for name in ("start", "end", "tasks", "where", "starting_kit", "public_data", "required_phase"):
+    for name in _OTHERWISE:
         del values[name]
     return Phase(
         **values,
+        submission_rule=draft.submission_rule or "",
         index=index,
         starts_at=draft.start,
         ends_at=draft.end,
@@ -165,8 +166,19 @@ def phase(
     )
 
 
+_OTHERWISE = (
+    "start", "end", "tasks", "where", "starting_kit", "public_data", "required_phase",
+    "is_parallel", "submission_rule",
+)  # fmt: skip
+"""What of a draft does not become the column of the same name."""
+
+
 def connect(phases: Sequence[Phase], drafts: Sequence[PhaseDraft]) -> None:
-    """Let each phase require the one that its draft names."""
+    """Number the tracks of parallel phases, and let each phase require the one its draft names."""
+    track = 0
+    for phase, draft in zip(phases, drafts, strict=True):
+        track = track + 1 if draft.is_parallel else 0
+        phase.track = track
     for phase, draft in zip(phases, drafts, strict=True):
         if draft.required_phase is not None:
             phase.required_phase = phases[draft.required_phase]
@@ -200,6 +212,8 @@ def _column(draft: ColumnDraft) -> BoardColumn:
         sorting=draft.sorting,
         computation=draft.computation or "",
         computation_indexes=list(draft.computation_indexes),
+        computation_weights=list(draft.computation_weights),
+        group=draft.group,
         precision=draft.precision,
         is_hidden=draft.hidden,
     )

@@ -48,6 +48,21 @@ class Computation(StrEnum):
     MIN = "min"
     MAX = "max"
     AVG_RANK = "avg_rank"
+    """Mean of fractional ranks: equal scores share the mean of their places."""
+    AVG_DENSE_RANK = "avg_dense_rank"
+    """Mean of dense ranks: equal scores share a rank, and the next one follows without a gap."""
+    MRR = "mrr"
+    """Mean of the reciprocals of dense ranks."""
+
+    @property
+    def is_ranking(self) -> bool:
+        """Whether it depends on who else stands on the board."""
+        return self in (Computation.AVG_RANK, Computation.AVG_DENSE_RANK, Computation.MRR)
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether its columns may have weights."""
+        return self is Computation.AVG or self.is_ranking
 
 
 class QuestionType(StrEnum):
@@ -146,7 +161,13 @@ class PhaseDraft:
     """Position of an earlier phase in which one must have a finished submission."""
     requires_entry: bool = False
     """Whether that submission must stand on the board of its phase."""
+    is_parallel: bool = False
+    """Whether it is open beside the phase before it, as another track, instead of following it."""
+    submission_rule: SubmissionRule | None = None
+    """None means the rule of the leaderboard."""
     accepts_only_result_submissions: bool = False
+    hide_results: bool = False
+    """Whether the board and every score of this phase are kept from participants."""
     hide_output: bool = False
     hide_prediction_output: bool = False
     hide_score_output: bool = False
@@ -165,6 +186,10 @@ class ColumnDraft:
     sorting: Sorting = Sorting.DESC
     computation: Computation | None = None
     computation_indexes: tuple[int, ...] = ()
+    computation_weights: tuple[float, ...] = ()
+    """One for each of ``computation_indexes``, in their order; empty means equal ones."""
+    group: str = ""
+    """Title over this column and its neighbours of the same group."""
     hidden: bool = False
     precision: int = 2
     where: str = field(default="", compare=False)

@@ -58,10 +58,46 @@ def stage(competition: Competition, now: datetime) -> Stage:
     return Stage.UPCOMING if Stage.UPCOMING in stages or not stages else Stage.CLOSED
 
 
+def beside(phases: Sequence[Phase], phase: Phase) -> list[Phase]:
+    """Return a phase and those that are side by side with it, of all in order: a step of its own."""
+    found: list[Phase] = []
+    for one in phases:
+        if not one.track:  # None before the first flush
+            if phase in found:
+                break
+            found = []
+        found.append(one)
+    return found
+
+
+def before(phases: Sequence[Phase], phase: Phase) -> Phase | None:
+    """Return the phase that migration into ``phase`` takes from, of all in order.
+
+    That is the one on the same track of the step before, or its last track where it has fewer.
+    """
+    first = beside(phases, phase)[0]
+    earlier = [one for one in phases if one.index < first.index and one.track <= phase.track]
+    return earlier[-1] if earlier else None
+
+
+def after(phases: Sequence[Phase], phase: Phase) -> Phase | None:
+    """Return the phase on the same track of the next step, or its last track where it has fewer."""
+    last = beside(phases, phase)[-1]
+    later = [one for one in phases if one.index > last.index]
+    if not later:
+        return None
+    return [one for one in beside(phases, later[0]) if one.track <= phase.track][-1]
+
+
 def current_phase(competition: Competition, now: datetime) -> Phase | None:
-    """Return the open phase (``phases`` loaded); the later one if several are, None if none is."""
+    """Return the open phase (``phases`` loaded), None if none is.
+
+    If several are, it is the later one; of phases side by side the first track that is open.
+    """
     open_ones = [p for p in competition.phases if phase_stage(p, now) == Stage.OPEN]
-    return open_ones[-1] if open_ones else None
+    if not open_ones:
+        return None
+    return next(p for p in beside(competition.phases, open_ones[-1]) if p in open_ones)
 
 
 def shown_phase(competition: Competition, now: datetime) -> Phase | None:
@@ -72,6 +108,15 @@ def shown_phase(competition: Competition, now: datetime) -> Phase | None:
     if upcoming:
         return min(upcoming, key=lambda phase: phase.starts_at)
     return competition.phases[-1] if competition.phases else None
+
+
+def shown_tracks(competition: Competition, now: datetime) -> list[Phase]:
+    """Return the shown phase and those side by side with it that are at the same stage."""
+    shown = shown_phase(competition, now)
+    if shown is None:
+        return []
+    stage = phase_stage(shown, now)
+    return [p for p in beside(competition.phases, shown) if phase_stage(p, now) == stage]
 
 
 def obstacles(

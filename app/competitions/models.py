@@ -131,8 +131,12 @@ class BoardColumn(Base):
     sorting: Mapped[str] = mapped_column(String(4), default="desc")
     """``desc``: larger is better. ``asc``: smaller is better."""
     computation: Mapped[str] = mapped_column(String(16), default="")
-    """Empty, ``avg``, ``sum``, ``min``, ``max`` or ``avg_rank``, over ``computation_indexes``."""
+    """Empty, or a :class:`Computation` over ``computation_indexes``."""
     computation_indexes: Mapped[list[Any]] = mapped_column(default=list)
+    computation_weights: Mapped[list[Any]] = mapped_column(default=list)
+    """One for each of the indexes, in their order; empty means equal ones."""
+    group: Mapped[str] = mapped_column(String(256), default="")
+    """Title over this column and its neighbours of the same group."""
     precision: Mapped[int] = mapped_column(default=2)
     is_hidden: Mapped[bool] = mapped_column(default=False)
 
@@ -148,6 +152,8 @@ class Phase(Base):
     )
     leaderboard_id: Mapped[int | None] = mapped_column(ForeignKey("leaderboards.id"), index=True)
     index: Mapped[int]
+    track: Mapped[int] = mapped_column(default=0)
+    """Place among phases that are open side by side; 0 begins such a stage, or stands alone."""
     name: Mapped[str] = mapped_column(String(256))
     description: Mapped[str] = mapped_column(Text, default="")
     starts_at: Mapped[datetime]
@@ -158,7 +164,11 @@ class Phase(Base):
     max_submissions_per_person: Mapped[int] = mapped_column(default=100)
     count_failed_submissions: Mapped[bool] = mapped_column(default=False)
     """Whether a failure of the participant's own program uses up a try."""
+    submission_rule: Mapped[str] = mapped_column(String(32), default="")
+    """Empty means the rule of the leaderboard; ask for :attr:`rule`."""
     accepts_only_result_submissions: Mapped[bool] = mapped_column(default=False)
+    hide_results: Mapped[bool] = mapped_column(default=False)
+    """Whether participants see neither the board nor a score of this phase, not even their own."""
     auto_migrate_to_this_phase: Mapped[bool] = mapped_column(default=False)
     migrated_until: Mapped[datetime | None]
     """What ended in the phase before by then was submitted to this one by itself; None: nothing yet."""
@@ -169,8 +179,8 @@ class Phase(Base):
     hide_output: Mapped[bool] = mapped_column(default=False)
     hide_prediction_output: Mapped[bool] = mapped_column(default=False)
     hide_score_output: Mapped[bool] = mapped_column(default=False)
-    public_data_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"))
-    starting_kit_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"))
+    public_data_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"), index=True)
+    starting_kit_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"), index=True)
 
     competition: Mapped[Competition] = relationship(back_populates="phases", lazy="raise_on_sql")
     leaderboard: Mapped[Leaderboard | None] = relationship(lazy="raise_on_sql")
@@ -186,6 +196,12 @@ class Phase(Base):
     phase_tasks: Mapped[list[PhaseTask]] = relationship(
         order_by="PhaseTask.order, PhaseTask.task_id", lazy="raise_on_sql"
     )
+
+    @property
+    def rule(self) -> SubmissionRule:
+        """Return which submissions stand on its board (``leaderboard`` loaded, and there)."""
+        of_board = self.leaderboard.submission_rule if self.leaderboard else SubmissionRule.ADD
+        return SubmissionRule(self.submission_rule or of_board)
 
 
 class PhaseTask(Base):

@@ -43,6 +43,8 @@ class FrameRow:
     stage: Stage
     phase: Phase | None
     """The open phase, else the next, else the last."""
+    tracks: Sequence[Phase]
+    """The same, with those that are open, or open next, side by side with it."""
     membership: str
     """A :class:`Membership`, or empty for whoever has not registered."""
     can_manage: bool
@@ -171,6 +173,7 @@ def frame(competition: Competition, viewer: Viewer, now: datetime) -> FrameRow:
         competition=competition,
         stage=lifecycle.stage(competition, now),
         phase=lifecycle.shown_phase(competition, now),
+        tracks=lifecycle.shown_tracks(competition, now),
         membership=membership,
         can_manage=policy.can(viewer, Act.COMPETITION_EDIT, competition),
         can_register=not membership and policy.can(viewer, Act.COMPETITION_REGISTER, competition),

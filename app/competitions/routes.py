@@ -107,13 +107,16 @@ def phases(competition_id: int) -> Response:
     """Show the phases on a time line, with their tasks and limits."""
     viewer = _viewer()
     competition = queries.get(competition_id, viewer)
-    rows = [
-        (phase, lifecycle.phase_stage(phase, now()))
-        for phase in queries.phases_with_tasks(competition)
-    ]
+    found = queries.phases_with_tasks(competition)
     return page(
-        "competitions/phases.html", **_framed(competition, viewer, "phases"), phase_rows=rows
-    )
+        "competitions/phases.html", **_framed(competition, viewer, "phases"),
+        phase_rows=[(phase, lifecycle.phase_stage(phase, now())) for phase in found],
+        before={one.id: source.name for one in found if (source := lifecycle.before(found, one))},
+        beside={
+            one.id: [other.name for other in lifecycle.beside(found, one) if other is not one]
+            for one in found
+        },
+    )  # fmt: skip
 
 
 @bp.get("/<int:competition_id>/data")

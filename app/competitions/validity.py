@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -9,6 +10,7 @@ from datetime import datetime
 from app.competitions.drafts import (
     ColumnDraft,
     CompetitionDraft,
+    Computation,
     LeaderboardDraft,
     PhaseDraft,
     Problem,
@@ -28,6 +30,7 @@ MAX_QUESTIONS = 100
 MAX_SUBMISSIONS = 1_000_000
 MAX_TIME_LIMIT_S = 7 * 24 * 3600
 MAX_PRECISION = 10
+MAX_WEIGHT = 1_000_000
 
 _EMAIL = re.compile(r"[^@\s<>]+@[^@\s<>.]+(\.[^@\s<>.]+)+")
 _IMAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,255}")
@@ -120,10 +123,15 @@ def _phases(draft: CompetitionDraft) -> Iterator[Problem]:
         yield from _long_text(f"{where}.description", phase.description, "The description")
         yield from _known_tasks(where, phase.tasks, draft, name.capitalize())
         yield from _phase_limits(where, phase)
-        if phase.auto_migrate_to_this_phase and position == 0:
+        if phase.is_parallel and position == 0:
+            expected = "off, for no phase comes before it"
+            yield _wrong(f"{where}.is_parallel", "“Beside the phase before” of phase 1", "on",
+                         expected)  # fmt: skip
+        is_in_first_step = all(one.is_parallel for one in draft.phases[1 : position + 1])
+        if phase.auto_migrate_to_this_phase and is_in_first_step:
             yield _wrong(
                 f"{where}.auto_migrate_to_this_phase",
-                "Automatic migration into the first phase",
+                f"Automatic migration into {'a track of ' * bool(position)}the first phase",
                 "on",
                 "off, for no phase comes before it",
             )
@@ -150,20 +158,26 @@ def _phase_limits(where: str, phase: PhaseDraft) -> Iterator[Problem]:
 
 
 def _phase_order(phases: Sequence[PhaseDraft]) -> Iterator[Problem]:
+    """Check each phase alone, and against the stage before: phases side by side are one stage."""
+    starts = [i for i, phase in enumerate(phases) if i == 0 or not phase.is_parallel]
+    last_stage = starts[-1] if starts else 0
     for position, phase in enumerate(phases):
         where = place(phase, "phases", position)
         name = f"phase {position + 1}"
         if phase.start.tzinfo is None or (phase.end and phase.end.tzinfo is None):
             raise ValueError(f"{where}: times of a draft carry their time zone")
-        if phase.end is None and position + 1 < len(phases):
+        if phase.end is None and position < last_stage:
             expected = "a time, for only the last phase may stay open"
             yield _wrong(f"{where}.end", f"The end of {name}", "nothing", expected)
         if phase.end is not None and phase.end <= phase.start:
             expected = f"a time after its start, {_time(phase.start)}"
             yield _wrong(f"{where}.end", f"The end of {name}", _time(phase.end), expected)
-        before = phases[position - 1].end if position else None
-        if before is not None and phase.start < before:
-            expected = f"{_time(before)}, when phase {position} ends, or later"
+        own = max((i for i in starts if i <= position), default=0)
+        earlier = max((i for i in starts if i < own), default=own)
+        ends = [(one.end, i) for i, one in enumerate(phases[earlier:own], earlier) if one.end]
+        if ends and phase.start < max(ends)[0]:
+            end, other = max(ends)
+            expected = f"{_time(end)}, when phase {other + 1} ends, or later"
             yield _wrong(f"{where}.start", f"The start of {name}", _time(phase.start), expected)
 
 
@@ -195,7 +209,10 @@ def _columns(board_where: str, board: LeaderboardDraft) -> Iterator[Problem]:
         if not 0 <= column.precision <= MAX_PRECISION:
             expected = f"0 to {MAX_PRECISION} decimals"
             yield _wrong(f"{where}.precision", "The precision", str(column.precision), expected)
+        if len(column.group) > MAX_TITLE:
+            yield _too_long(f"{where}.group", column.group, f"The group of {what}", MAX_TITLE)
         yield from _computation(where, column, indexes)
+        yield from _weights(where, column)
     yield from _cycles(places, columns)
 
 
@@ -203,7 +220,7 @@ def _computation(where: str, column: ColumnDraft, indexes: set[int]) -> Iterator
     listed, key = column.computation_indexes, f"{where}.computation_indexes"
     what = f"The list of columns that column {column.index} is computed from"
     if column.computation is None and listed:
-        expected = "avg, sum, min, max or avg_rank beside computation_indexes"
+        expected = f"{', '.join(Computation)} beside computation_indexes"
         yield _wrong(f"{where}.computation", "The computation", "nothing", expected)
     if column.computation is not None and not listed:
         yield _wrong(key, what, "empty", "at least one column index")
@@ -214,6 +231,21 @@ def _computation(where: str, column: ColumnDraft, indexes: set[int]) -> Iterator
         )
     if len(set(listed)) < len(listed):
         yield _wrong(key, what, _listed(listed), "each column once")
+
+
+def _weights(where: str, column: ColumnDraft) -> Iterator[Problem]:
+    weights, key = column.computation_weights, f"{where}.computation_weights"
+    what = f"The list of weights of column {column.index}"
+    if not weights:
+        return
+    if column.computation is None or not column.computation.is_mean:
+        expected = "none, for only avg, avg_rank, avg_dense_rank and mrr have weights"
+        yield _wrong(key, what, _listed(weights), expected)
+    elif len(weights) != len(column.computation_indexes):
+        expected = f"{len(column.computation_indexes)}, one for each of computation_indexes"
+        yield _wrong(key, what, f"{len(weights)} long", expected)
+    elif not all(math.isfinite(one) and 0 < one <= MAX_WEIGHT for one in weights):
+        yield _wrong(key, what, _listed(weights), f"numbers above 0 and up to {MAX_WEIGHT}")
 
 
 def _cycles(places: Sequence[str], columns: Sequence[ColumnDraft]) -> Iterator[Problem]:

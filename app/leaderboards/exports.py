@@ -74,6 +74,7 @@ def _column(column: ColumnRow) -> dict[str, Any]:
         "sorting": "desc" if column.is_descending else "asc",
         "computation": column.computation or None,
         "precision": column.precision,
+        "group": column.group or None,
     }
 
 

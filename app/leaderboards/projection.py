@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.competitions.drafts import Computation
-from app.leaderboards.ranking import fractional_ranks
+from app.leaderboards.ranking import combined_ranks, weighted_mean
 from app.leaderboards.scheme import Column, Scheme
 
 Scores = dict[str, float]
@@ -43,7 +43,7 @@ def project(
     are dropped.
 
     Args:
-        measured: one item for each submission. With a column of mean ranks these must be all that
+        measured: one item for each submission. With a column made of ranks these must be all that
             are ranked against each other.
         task_ids: the tasks of the phase.
 
@@ -53,19 +53,25 @@ def project(
     entries = [Projection({task_id: {} for task_id in task_ids}) for _ in measured]
     for column in scheme.in_order:
         sources = scheme.sources_of(column)
-        if column.computation is Computation.AVG_RANK:
-            _rank(entries, task_ids, column, sources)
-        elif column.computation is not None:
-            for entry in entries:
-                _compute(entry, column.key, column.computation, sources)
-        else:
+        if column.computation is None:
             for entry, scores in zip(entries, measured, strict=True):
                 _take(entry, column.key, scores)
+        elif column.computation.is_ranking:
+            _rank(entries, task_ids, column.key, column.computation, sources)
+        else:
+            for entry in entries:
+                _compute(entry, column.key, column.computation, sources)
     return entries
 
 
-def combine(computation: Computation, values: Sequence[float]) -> float | None:
-    """Compute avg, sum, min or max; None of nothing, or where the result is too large a number."""
+def combine(
+    computation: Computation, values: Sequence[float], weights: Sequence[float] = ()
+) -> float | None:
+    """Compute avg, sum, min or max; None of nothing, or where the result is too large a number.
+
+    Args:
+        weights: one for each value; only an average has them.
+    """
     if not values:
         return None
     if computation is Computation.MIN:
@@ -73,10 +79,11 @@ def combine(computation: Computation, values: Sequence[float]) -> float | None:
     if computation is Computation.MAX:
         return max(values)
     try:
-        total = math.fsum(values)
+        if computation is Computation.AVG:
+            return weighted_mean(values, weights or [1.0] * len(values))
+        return math.fsum(values)
     except OverflowError:
         return None
-    return total / len(values) if computation is Computation.AVG else total
 
 
 def _take(entry: Projection, key: str, measured: Measured) -> None:
@@ -88,40 +95,49 @@ def _take(entry: Projection, key: str, measured: Measured) -> None:
 
 
 def _compute(
-    entry: Projection, key: str, computation: Computation, sources: Sequence[Column]
+    entry: Projection, key: str, computation: Computation, sources: Sequence[tuple[Column, float]]
 ) -> None:
-    pool: list[float] = []
+    pool: list[tuple[float, float]] = []
     for scores in entry.tasks.values():
-        values = [scores[source.key] for source in sources if source.key in scores]
-        _put(scores, key, combine(computation, values))
-        pool += values
-    _put(entry.overall, key, combine(computation, pool))
+        found = [(scores[one.key], weight) for one, weight in sources if one.key in scores]
+        _put(scores, key, _combined(computation, found))
+        pool += found
+    _put(entry.overall, key, _combined(computation, pool))
+
+
+def _combined(computation: Computation, found: Sequence[tuple[float, float]]) -> float | None:
+    return combine(computation, [value for value, _ in found], [weight for _, weight in found])
 
 
 def _rank(
     entries: Sequence[Projection],
     task_ids: Sequence[int],
-    column: Column,
-    sources: Sequence[Column],
+    key: str,
+    computation: Computation,
+    sources: Sequence[tuple[Column, float]],
 ) -> None:
-    _mean_ranks([entry.overall for entry in entries], column.key, sources)
+    _combine_ranks([entry.overall for entry in entries], key, computation, sources)
     for task_id in task_ids:
-        _mean_ranks([entry.tasks[task_id] for entry in entries], column.key, sources)
+        _combine_ranks([entry.tasks[task_id] for entry in entries], key, computation, sources)
 
 
-def _mean_ranks(rows: Sequence[Scores], key: str, sources: Sequence[Column]) -> None:
-    """Write each row's mean rank over the source columns.
+def _combine_ranks(
+    rows: Sequence[Scores],
+    key: str,
+    computation: Computation,
+    sources: Sequence[tuple[Column, float]],
+) -> None:
+    """Write what each row's ranks over the source columns make together.
 
     A row without a score in one source stands last there, so that leaving a score out never helps;
-    a row without any has no mean rank.
+    a row without any has no such score.
     """
-    ranks = [
-        fractional_ranks([row.get(source.key) for row in rows], descending=source.is_descending)
-        for source in sources
-    ]
-    for position, row in enumerate(rows):
-        if any(source.key in row for source in sources):
-            _put(row, key, combine(Computation.AVG, [column[position] for column in ranks]))
+    values = [[row.get(source.key) for row in rows] for source, _ in sources]
+    down = [source.is_descending for source, _ in sources]
+    found = combined_ranks(computation, values, down, [weight for _, weight in sources])
+    for row, value in zip(rows, found, strict=True):
+        if any(source.key in row for source, _ in sources):
+            _put(row, key, value)
 
 
 def _put(scores: Scores, key: str, value: float | None) -> None:

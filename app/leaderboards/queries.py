@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased, joinedload
 
 from app import policy
 from app.accounts.models import User
-from app.competitions.drafts import Computation
+from app.competitions import lifecycle
 from app.competitions.models import Competition, Leaderboard, Phase, PhaseTask
 from app.errors import Forbidden, NotFound
 from app.leaderboards.models import Entry
@@ -38,9 +38,15 @@ _ORDER = (Entry.sort_key, Entry.submitted_at, Entry.submission_id)
 
 
 def phase_of_interest(competition: Competition, now: datetime) -> Phase | None:
-    """Return the phase that started last (``phases`` loaded), else the first; None without any."""
+    """Return the phase that started last (``phases`` loaded), else the first; None without any.
+
+    Of phases side by side that is the first track that has started.
+    """
     started = [phase for phase in competition.phases if phase.starts_at <= now]
-    return started[-1] if started else next(iter(competition.phases), None)
+    if not started:
+        return next(iter(competition.phases), None)
+    beside = lifecycle.beside(competition.phases, started[-1])
+    return next(phase for phase in beside if phase in started)
 
 
 def board(phase: Phase, viewer: Viewer, page: int = 1, size: int = PAGE_SIZE) -> BoardRow:
@@ -50,7 +56,7 @@ def board(phase: Phase, viewer: Viewer, page: int = 1, size: int = PAGE_SIZE) ->
 
     Raises:
         NotFound: the phase has no board.
-        Forbidden: the board is hidden from this viewer.
+        Forbidden: the board, or all results of the phase, are hidden from this viewer.
     """
     about = _about(phase, viewer)
     total = _count(phase.id)
@@ -140,6 +146,8 @@ def overall(submission: Submission, viewer: Viewer) -> list[ScoreRow]:
     board = submission.phase.leaderboard
     if board is None or submission.state != State.FINISHED or submission.is_trial:
         return []
+    if not policy.can(viewer, Act.SUBMISSION_VIEW_SCORES, submission):
+        return []
     columns = visible_columns(board)
     if len(submission.runs) < 2 and not any(column.computation for column in columns):
         return []
@@ -164,7 +172,7 @@ def _counted(submission: Submission, board: Leaderboard, viewer: Viewer) -> Mapp
     }
     tasks = select(PhaseTask.task_id).where(PhaseTask.phase_id == submission.phase_id)
     (projection,) = project([measured], db.session.scalars(tasks).all(), scheme)
-    ranks = {one.key for one in scheme.columns if one.computation is Computation.AVG_RANK}
+    ranks = {one.key for one in scheme.columns if one.computation and one.computation.is_ranking}
     return {key: value for key, value in projection.overall.items() if key not in ranks}
 
 
@@ -172,7 +180,8 @@ def _about(phase: Phase, viewer: Viewer) -> Definition:
     if phase.leaderboard is None:
         raise NotFound("This phase has no leaderboard.")
     if not policy.can(viewer, Act.BOARD_VIEW, phase):
-        raise Forbidden("The organizers keep this leaderboard hidden.")
+        kept = "the results of this phase" if phase.hide_results else "this leaderboard"
+        raise Forbidden(f"The organizers keep {kept} hidden.")
     return Definition.of(phase, phase.leaderboard)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from app.competitions.drafts import SubmissionRule
+from app.competitions.drafts import Computation, SubmissionRule
 from app.leaderboards.scheme import Scheme
 
 T = TypeVar("T")
@@ -84,6 +85,54 @@ def fractional_ranks(values: Sequence[float | None], *, descending: bool) -> lis
             ranks[place] = (start + 1 + end) / 2
         start = end
     return ranks
+
+
+def dense_ranks(values: Sequence[float | None], *, descending: bool) -> list[int]:
+    """Rank values from 1; equal ones share a rank, the next follows without a gap (1, 1, 2).
+
+    Missing values share the rank after the last.
+
+    Returns:
+        The rank of each value, in the order of ``values``.
+    """
+    keys = [_column_key(value, descending=descending) for value in values]
+    places = {key: rank for rank, key in enumerate(sorted(set(keys)), start=1)}
+    return [places[key] for key in keys]
+
+
+def combined_ranks(
+    computation: Computation,
+    columns: Sequence[Sequence[float | None]],
+    descending: Sequence[bool],
+    weights: Sequence[float],
+) -> list[float]:
+    """Combine, for each row, its ranks in several columns: their mean, or that of the reciprocals.
+
+    Args:
+        columns: the values of each column, all of the same length.
+        descending: of each column, whether larger is better.
+        weights: of each column, above 0.
+    """
+    directed = list(zip(columns, descending, strict=True))
+    if computation is Computation.AVG_RANK:
+        ranks = [fractional_ranks(values, descending=down) for values, down in directed]
+    else:
+        ranks = [list(map(float, dense_ranks(one, descending=down))) for one, down in directed]
+    if computation is Computation.MRR:
+        ranks = [[1 / rank for rank in column] for column in ranks]
+    return [weighted_mean(row, weights) for row in zip(*ranks, strict=True)]
+
+
+def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:
+    """Return the mean of values by their weights, which are above 0.
+
+    Raises:
+        OverflowError: a number on the way is too large.
+    """
+    products = [value * weight for value, weight in zip(values, weights, strict=True)]
+    if not all(map(math.isfinite, products)):
+        raise OverflowError
+    return math.fsum(products) / math.fsum(weights)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -21,6 +22,8 @@ class Column:
     computation: Computation | None = None
     sources: tuple[int, ...] = ()
     """Indexes of the columns that a computation reads."""
+    weights: tuple[float, ...] = ()
+    """One for each of ``sources``; empty means equal ones."""
     is_hidden: bool = False
 
 
@@ -41,6 +44,7 @@ class Scheme:
                 is_descending=column.sorting == Sorting.DESC,
                 computation=Computation(column.computation) if column.computation else None,
                 sources=tuple(column.computation_indexes),
+                weights=tuple(column.computation_weights),
                 is_hidden=column.is_hidden,
             )
             for column in board.columns
@@ -65,11 +69,12 @@ class Scheme:
         }
         return tuple(by_index[index] for index in TopologicalSorter(graph).static_order())
 
-    def sources_of(self, column: Column) -> list[Column]:
-        """Return the columns that a computed column reads."""
-        return [other for other in self.columns if other.index in column.sources]
+    def sources_of(self, column: Column) -> list[tuple[Column, float]]:
+        """Return the columns that a computed column reads, each with its weight."""
+        weights = dict(zip(column.sources, column.weights or itertools.repeat(1.0), strict=False))
+        return [(other, weights[other.index]) for other in self.columns if other.index in weights]
 
     @property
     def compares_entries(self) -> bool:
         """Whether a score depends on who else stands on the board."""
-        return any(column.computation is Computation.AVG_RANK for column in self.columns)
+        return any(one.computation and one.computation.is_ranking for one in self.columns)

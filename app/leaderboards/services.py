@@ -165,7 +165,7 @@ def _lock(phase_id: int) -> _Board | None:
         return None
     return _Board(
         phase_id=phase_id,
-        rule=SubmissionRule(phase.leaderboard.submission_rule),
+        rule=phase.rule,
         scheme=Scheme.of(phase.leaderboard),
         task_ids=[item.task_id for item in phase.phase_tasks],
         column_keys={column.id: column.key for column in phase.leaderboard.columns},

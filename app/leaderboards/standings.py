@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +28,8 @@ class ColumnRow:
     is_primary: bool
     computation: str
     precision: int
+    group: str = ""
+    """Title over it and its neighbours of the same group."""
 
     def show(self, scores: Mapping[str, float]) -> str:
         """Return the score in this column's precision; empty when there is none."""
@@ -89,7 +92,7 @@ class Definition:
         return cls(
             phase=phase,
             title=board.title,
-            rule=SubmissionRule(board.submission_rule),
+            rule=phase.rule,
             columns=visible_columns(board),
             hidden_keys=frozenset(column.key for column in board.columns if column.is_hidden),
             tasks={item.task_id: item.task.name for item in phase.phase_tasks},
@@ -101,6 +104,14 @@ class Definition:
             has_details=competition.enable_detailed_results
             and competition.show_detailed_results_in_leaderboard,
         )
+
+    @property
+    def groups(self) -> list[tuple[str, int]]:
+        """The titles over the columns, from left to right, each over how many; none without any."""
+        if not any(column.group for column in self.columns):
+            return []
+        runs = itertools.groupby(self.columns, key=lambda column: column.group)
+        return [(title, len(list(columns))) for title, columns in runs]
 
     @property
     def primary(self) -> ColumnRow | None:
@@ -140,6 +151,7 @@ def _column(column: BoardColumn, board: Leaderboard) -> ColumnRow:
         is_primary=column.index == board.primary_index,
         computation=column.computation,
         precision=column.precision,
+        group=column.group,
     )
 
 

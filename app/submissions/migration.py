@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from app import policy
+from app.competitions import lifecycle
 from app.competitions.models import Competition, Phase, PhaseTask
 from app.errors import Refused
 from app.platform.db import after_commit, db
@@ -36,6 +37,7 @@ class Plan:
 class Outlook:
     """What moving on from a phase by hand would find."""
 
+    target: Phase
     new: int
     moved: int
 
@@ -43,7 +45,8 @@ class Outlook:
 def due(now: datetime) -> list[int]:
     """Return the phases that something is to be submitted to by itself, in a single statement.
 
-    Those have automatic migration on and a task, they have begun, and the phase before is over.
+    Those have automatic migration on and a task, they have begun, and the phase before, on their
+    track, is over.
     After the first time only what finished later is still to come, and what people put on that
     board by then stays where it is.
     """
@@ -93,10 +96,9 @@ def plan_by_hand(actor: Viewer, phase: Phase) -> Plan:
         Refused: no phase follows.
     """
     policy.require(actor, Act.SUBMISSION_RUN, phase)
-    later = [one for one in phase.competition.phases if one.index > phase.index]
-    if not later:
+    target = lifecycle.after(phase.competition.phases, phase)
+    if target is None:
         raise Refused(f"No phase follows {phase.name!r}.")
-    target = min(later, key=lambda one: one.index)
     moved = _moved(phase.competition_id).get(phase.id, 0)
     return Plan(target, _sources(phase.id, target, []), moved)
 
@@ -104,22 +106,27 @@ def plan_by_hand(actor: Viewer, phase: Phase) -> Plan:
 def outlooks(actor: Viewer, competition: Competition) -> dict[int, Outlook]:
     """Return by phase what moving on from it would find, in two statements; the last has no row.
 
+    Args:
+        competition: with ``phases``.
+
     Raises:
         Forbidden: the actor does not organize the benchmark.
     """
     policy.require(actor, Act.SUBMISSION_RUN, competition)
+    all_of_it = competition.phases
+    next_of = {one.id: after for one in all_of_it if (after := lifecycle.after(all_of_it, one))}
     source = aliased(Phase)
+    pairs = [and_(source.id == one, Phase.id == after.id) for one, after in next_of.items()]
     statement = (
         select(source.id, func.count(Submission.id))
         .select_from(Phase)
-        .join(source, and_(source.competition_id == Phase.competition_id, _is_before(source)))
+        .join(source, or_(false(), *pairs))
         .outerjoin(Submission, and_(Submission.phase_id == source.id, *_is_to_move(Phase.id)))
-        .where(Phase.competition_id == competition.id)
         .group_by(source.id)
     )
     moved = _moved(competition.id)
     rows = db.session.execute(statement).tuples()
-    return {phase_id: Outlook(new, moved.get(phase_id, 0)) for phase_id, new in rows}
+    return {id_: Outlook(next_of[id_], new, moved.get(id_, 0)) for id_, new in rows}
 
 
 def origins(submissions: Sequence[Submission]) -> dict[int, str]:
@@ -143,10 +150,20 @@ def migrate_by_hand(actor: Viewer, phase: Phase, *, now: datetime) -> int:
 
 
 def _is_before(source: type[Phase]) -> ColumnElement[bool]:
-    """Whether ``source`` is the phase right before; indexes need not follow each other."""
-    other = aliased(Phase)
+    """Whether ``source`` is what :func:`app.competitions.lifecycle.before` returns.
+
+    Indexes need not follow each other. The first track of each step has number 0.
+    """
+    first, other = aliased(Phase), aliased(Phase)
+    begins = select(func.max(first.index)).where(
+        first.competition_id == Phase.competition_id,
+        first.index <= Phase.index,
+        first.track == 0,
+    )
     before = select(func.max(other.index)).where(
-        other.competition_id == Phase.competition_id, other.index < Phase.index
+        other.competition_id == Phase.competition_id,
+        other.index < begins.correlate(Phase).scalar_subquery(),
+        other.track <= Phase.track,
     )
     return source.index == before.correlate(Phase).scalar_subquery()
 
@@ -164,11 +181,11 @@ def _is_late() -> ColumnElement[bool]:
 
 
 def _source_id(target: Phase) -> int | None:
+    source = aliased(Phase)
     return db.session.scalars(
-        select(Phase.id)
-        .where(Phase.competition_id == target.competition_id, Phase.index < target.index)
-        .order_by(Phase.index.desc())
-        .limit(1)
+        select(source.id)
+        .join(Phase, and_(source.competition_id == Phase.competition_id, _is_before(source)))
+        .where(Phase.id == target.id)
     ).first()
 
 

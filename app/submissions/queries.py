@@ -53,6 +53,8 @@ class StatusRow:
     overall: Sequence[ScoreRow]
     """Over all tasks, as the board counts it; empty where that says no more than the one run."""
     is_terminal: bool
+    on_board: bool
+    """Whether it stands on its board, as far as the viewer may know."""
     can_cancel: bool
     can_start: bool
     can_see_outputs: bool
@@ -68,7 +70,7 @@ class StatusRow:
         seen: list[object] = [
             self.submission.state,
             self.submission.reason,
-            self.submission.on_board,
+            self.on_board,
         ]
         seen += [self.waiting, list(self.overall)]
         for row in self.runs:
@@ -121,6 +123,7 @@ def status(submission: Submission, viewer: Viewer, *, now: datetime) -> StatusRo
         runs=[_run_row(run, submission, viewer, streams, visible) for run in submission.runs],
         overall=[row for rows in overall_scores for row in rows(submission, viewer)],
         is_terminal=is_terminal,
+        on_board=is_seen_on_board(submission, viewer),
         can_cancel=not is_terminal and policy.can(viewer, Act.SUBMISSION_CANCEL, submission),
         can_start=is_organizer and submission.state == State.HELD,
         can_see_outputs=policy.can(viewer, Act.SUBMISSION_VIEW_OUTPUTS, submission),
@@ -136,16 +139,15 @@ def _run_row(
     visible: frozenset[str],
 ) -> RunRow:  # fmt: skip
     written = streams.get(run.id, set()) & visible
-    board = submission.phase.leaderboard
     return RunRow(
         run=run,
         steps=progress.steps(
             run,
             submission.created_at,
             is_over=State(submission.state).is_terminal,
-            on_board=submission.on_board,
+            on_board=is_seen_on_board(submission, viewer),
         ),
-        scores=_scores(run, board) if board is not None else [],
+        scores=_scores(run, submission, viewer),
         outputs={
             output.kind: output
             for output in run.outputs
@@ -155,7 +157,18 @@ def _run_row(
     )
 
 
-def _scores(run: Run, board: Leaderboard) -> list[ScoreRow]:
+def is_seen_on_board(submission: Submission, viewer: Viewer) -> bool:
+    """Return whether a submission stands on its board, and the viewer may know it.
+
+    Where scores are hidden, the best of one's own would show by standing there.
+    """
+    return submission.on_board and policy.can(viewer, Act.SUBMISSION_VIEW_SCORES, submission)
+
+
+def _scores(run: Run, submission: Submission, viewer: Viewer) -> list[ScoreRow]:
+    board = submission.phase.leaderboard
+    if board is None or not policy.can(viewer, Act.SUBMISSION_VIEW_SCORES, submission):
+        return []
     values = {score.column_id: score.value for score in run.scores}
     columns = sorted(board.columns, key=lambda one: (one.index != board.primary_index, one.index))
     return [
@@ -174,6 +187,8 @@ def may_download(submission: Submission, kind: str, viewer: Viewer) -> bool:
     phase, competition = submission.phase, submission.phase.competition
     if policy.can(viewer, Act.SUBMISSION_RUN, submission):
         return True
+    if kind != Output.PREDICTION_OUTPUT and phase.hide_results:
+        return False
     if kind == Output.DETAILED_RESULTS:
         return (
             competition.enable_detailed_results
@@ -196,7 +211,7 @@ def visible_streams(submission: Submission, viewer: Viewer) -> frozenset[str]:
         return frozenset(Stream)
     if not policy.can(viewer, Act.SUBMISSION_VIEW_OUTPUTS, submission):
         return frozenset()
-    if submission.phase.competition.show_scoring_logs:
+    if submission.phase.competition.show_scoring_logs and not submission.phase.hide_results:
         return frozenset(Stream)
     return frozenset(stream for stream in Stream if stream.startswith("prediction_"))
 
@@ -294,6 +309,8 @@ class SubmissionRow:
     """The primary score as the board ranks it, the mean over the tasks; empty when one is missing."""
     origin: str
     """Name of the phase that it was moved on from; empty for what somebody submitted here."""
+    on_board: bool
+    """Whether it stands on its board, as far as the viewer may know."""
 
 
 def mine(competition: Competition, viewer: Viewer, page: int) -> Page[SubmissionRow]:
@@ -301,7 +318,7 @@ def mine(competition: Competition, viewer: Viewer, page: int) -> Page[Submission
     statement = select(Submission).where(
         Submission.owner_id == viewer.user_id, Submission.is_trial.is_(False)
     )
-    return _listed(statement, competition, page)
+    return _listed(statement, competition, viewer, page)
 
 
 def everyone(competition: Competition, viewer: Viewer, page: int) -> Page[SubmissionRow]:
@@ -311,11 +328,11 @@ def everyone(competition: Competition, viewer: Viewer, page: int) -> Page[Submis
         Forbidden: the viewer does not organize it.
     """
     policy.require(viewer, Act.COMPETITION_EDIT, competition)
-    return _listed(select(Submission), competition, page)
+    return _listed(select(Submission), competition, viewer, page)
 
 
 def _listed(
-    statement: Select[tuple[Submission]], competition: Competition, page: int
+    statement: Select[tuple[Submission]], competition: Competition, viewer: Viewer, page: int
 ) -> Page[SubmissionRow]:
     statement = statement.join(Phase, Submission.phase_id == Phase.id).where(
         Phase.competition_id == competition.id
@@ -333,9 +350,13 @@ def _listed(
         .offset((page - 1) * PAGE_SIZE)
     ).all()
     primary, origins = _primary_columns(found), migration.origins(found)
-    rows = [
-        SubmissionRow(one, _overall_score(one, primary), origins.get(one.id, "")) for one in found
-    ]
+    rows = []
+    for one in found:
+        is_seen = policy.can(viewer, Act.SUBMISSION_VIEW_SCORES, one)
+        score = _overall_score(one, primary) if is_seen else ""
+        rows.append(
+            SubmissionRow(one, score, origins.get(one.id, ""), is_seen_on_board(one, viewer))
+        )
     return Page(rows, page, PAGE_SIZE, total)
 
 

@@ -204,6 +204,7 @@ class Relative:
     state: str
     kind: str
     on_board: bool
+    """As far as the viewer may know, see :func:`app.submissions.queries.is_seen_on_board`."""
 
 
 def relatives(submission: Submission, viewer: Viewer) -> list[Relative]:
@@ -227,7 +228,10 @@ def relatives(submission: Submission, viewer: Viewer) -> list[Relative]:
     if not policy.can(viewer, Act.SUBMISSION_RUN, submission):
         statement = statement.where(Submission.is_trial.is_(False))
     found = db.session.scalars(statement)
-    return [Relative(one.id, one.state, _kind(one, submission), one.on_board) for one in found]
+    sees = policy.can(viewer, Act.SUBMISSION_VIEW_SCORES, submission)
+    return [
+        Relative(one.id, one.state, _kind(one, submission), one.on_board and sees) for one in found
+    ]
 
 
 def _kind(other: Submission, submission: Submission) -> str:

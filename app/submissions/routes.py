@@ -231,7 +231,7 @@ def detail(submission_id: int) -> Response:
     log = live.chosen_log(shown, seen, viewer)
     return page(
         "submissions/detail.html", frame=frame, tab=_tab(submission, viewer), shown=shown,
-        rules=submission.phase.leaderboard, log=log, voice_names=live.voice_names(),
+        rule=submission.phase.rule if submission.phase.leaderboard else "", log=log, voice_names=live.voice_names(),
         drawn=live.drawn(log), last_words=live.last_words(shown, viewer), live_address=live.first_address(shown, seen, log), live_wait_ms=live.wait_ms(seen),
         relatives=reruns.relatives(submission, viewer),
         record=provenance.of(submission_id, viewer),

@@ -89,6 +89,13 @@ phases:
   starting_kit: scoring/
   public_data: truth.csv
   plumbline: {{requires: {{phase: 3, submission: entry}}}}
+- index: 8
+  name: Beside
+  start: 2030-02-01
+  tasks: [9]
+  is_parallel: true
+  submission_rule: force_last
+  hide_results: true
 - {{index: 3, name: First, start: 2030-01-01 09:30:00, end: 2030-02-01, tasks: [9]}}
 leaderboards:
 - title: Results
@@ -99,7 +106,7 @@ leaderboards:
   submission_rule: Force_Best
   columns:
   - {{title: A, key: a, index: 1, sorting: asc, precision: 4, hidden: true, computation: null, computation_indexes: null}}
-  - {{title: Mean, key: mean, index: 2, computation: avg_rank, computation_indexes: [1]}}
+  - {{title: Mean, key: mean, index: 2, computation: avg_rank, computation_indexes: [1], computation_weights: [2], group: Ranks}}
 """
 
 
@@ -197,6 +204,14 @@ def test_every_key_is_read() -> None:
                 required_phase=0,
                 requires_entry=True,
             ),
+            PhaseDraft(
+                name="Beside",
+                start=datetime(2030, 2, 1, tzinfo=UTC),
+                tasks=(9,),
+                is_parallel=True,
+                submission_rule=SubmissionRule.FORCE_LAST,
+                hide_results=True,
+            ),
         ),
         leaderboards=(
             LeaderboardDraft(
@@ -215,6 +230,8 @@ def test_every_key_is_read() -> None:
                         index=2,
                         computation=Computation.AVG_RANK,
                         computation_indexes=(1,),
+                        computation_weights=(2.0,),
+                        group="Ranks",
                     ),
                 ),
             ),
@@ -398,7 +415,7 @@ def test_second_leaderboard_is_kept_with_a_note() -> None:
         ("[0]", "[0]\n  max_submissions: lots", "line 17, phases[0].max_submissions: Found “lots”; expected a whole number in decimal digits."),
         ("[0]", "[0]\n  max_submissions: 2.5", "line 17, phases[0].max_submissions: Found 2.5; expected a whole number in decimal digits."),
         ("index: 0}", "index: 0, sorting: up}", "line 21, leaderboards[0].columns[0].sorting: Found “up”; expected desc or asc."),
-        ("index: 0}", "index: 0, computation: median}", "line 21, leaderboards[0].columns[0].computation: Found “median”; expected avg or sum or min or max or avg_rank."),
+        ("index: 0}", "index: 0, computation: median}", "line 21, leaderboards[0].columns[0].computation: Found “median”; expected avg or sum or min or max or avg_rank or avg_dense_rank or mrr."),
         ("index: 0}", "index: 0, computation: avg, computation_indexes: '12'}", "line 21, leaderboards[0].columns[0].computation_indexes: Found “12”; expected a list such as [0, 1]."),
         ("index: 0}", "index: 0, computation: avg, computation_indexes: []}", "line 21, leaderboards[0].columns[0].computation_indexes: The list of columns that column 0 is computed from is empty; expected at least one column index."),
         ("key: main", "key: main\n  submission_rule: Best", "line 20, leaderboards[0].submission_rule: Found “Best”; expected Add or Add_And_Delete or Add_And_Delete_Multiple or Force_Last or Force_Latest_Multiple or Force_Best."),

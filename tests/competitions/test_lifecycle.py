@@ -10,10 +10,14 @@ from app.competitions.lifecycle import (
     Obstacle,
     Reason,
     Stage,
+    after,
+    before,
+    beside,
     current_phase,
     obstacles,
     phase_stage,
     shown_phase,
+    shown_tracks,
     stage,
 )
 from app.competitions.models import Competition, Phase, PhaseTask
@@ -106,3 +110,51 @@ def test_every_obstacle_is_named() -> None:
     assert Reason(Obstacle.NOBODY_APPROVED) not in found
     none = competition()
     assert Reason(Obstacle.NO_PHASE) in obstacles(none, [], NOW, machines=1, approved=1)
+
+
+def tracks(*numbers: int) -> list[Phase]:
+    """Phases by track, with gaps between their indexes."""
+    return [Phase(index=3 * place, track=number) for place, number in enumerate(numbers)]
+
+
+def test_tracks_side_by_side_make_one_step() -> None:
+    phases = tracks(0, 0, 1, 2, 0)
+    assert beside(phases, phases[0]) == [phases[0]]
+    assert beside(phases, phases[2]) == beside(phases, phases[3]) == phases[1:4]
+    assert beside(phases, phases[4]) == [phases[4]]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sources"),
+    [
+        ((0, 0, 0), (None, 0, 1)),
+        ((0, 0, 1), (None, 0, 0)),  # all tracks continue the one phase before
+        ((0, 1, 0, 1), (None, None, 0, 1)),  # each track continues itself
+        ((0, 1, 0, 1, 2), (None, None, 0, 1, 1)),
+        ((0, 1, 0), (None, None, 0)),
+    ],
+)
+def test_migration_follows_the_tracks(
+    numbers: tuple[int, ...], sources: tuple[int | None, ...]
+) -> None:
+    phases = tracks(*numbers)
+    expected = [None if source is None else phases[source] for source in sources]
+    assert [before(phases, phase) for phase in phases] == expected
+
+
+def test_moving_on_by_hand_leads_to_the_same_track_or_the_last_there_is() -> None:
+    phases = tracks(0, 1, 2, 0, 1, 0)
+    targets = [after(phases, phase) for phase in phases]
+    assert targets == [phases[3], phases[4], phases[4], phases[5], phases[5], None]
+
+
+def test_tracks_that_are_open_are_shown_side_by_side() -> None:
+    text = Phase(track=0, starts_at=NOW - HOUR, ends_at=NOW + HOUR)
+    speech = Phase(track=1, starts_at=NOW - HOUR, ends_at=NOW + 2 * HOUR)
+    video = Phase(track=2, starts_at=NOW + HOUR, ends_at=NOW + 2 * HOUR)
+    of_all = competition(text, speech, video)
+    assert current_phase(of_all, NOW) is text
+    assert shown_tracks(of_all, NOW) == [text, speech]
+    assert current_phase(of_all, NOW + HOUR) is speech
+    assert shown_tracks(of_all, NOW + HOUR) == [speech, video]
+    assert shown_tracks(competition(), NOW) == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -278,3 +279,82 @@ def test_any_graph_of_computed_columns_is_judged(edges: list[list[int]]) -> None
     found = problems(make_competition_draft(leaderboards=(board,)))
     # Every column is computed and nothing is measured: some column must be wrong.
     assert found
+
+
+def parallel(*spans: tuple[int, int | None, bool]) -> tuple[Any, ...]:
+    return tuple(
+        make_phase_draft(
+            f"P{i}", start=day(start), end=day(end) if end else None, is_parallel=beside
+        )
+        for i, (start, end, beside) in enumerate(spans)
+    )
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        [(1, 5, False), (1, 5, True), (5, None, False)],
+        [(1, 5, False), (2, 4, True), (3, 9, True)],
+        [(1, 5, False), (5, None, False), (6, None, True), (5, 8, True)],
+    ],
+)
+def test_phases_side_by_side_may_overlap(spans: list[tuple[int, int | None, bool]]) -> None:
+    assert sentences(phases=parallel(*spans)) == []
+
+
+@pytest.mark.parametrize(
+    ("spans", "where"),
+    [
+        ([(1, 5, True)], "phases[0].is_parallel"),
+        ([(1, 5, False), (1, 9, True), (6, None, False)], "phases[2].start"),
+        ([(1, None, False), (1, 9, True), (9, None, False)], "phases[0].end"),
+        ([(1, 5, False), (5, None, True), (2, 3, True), (6, None, False)], "phases[1].end"),
+        ([(1, 5, False), (4, 4, True)], "phases[1].end"),
+    ],
+)
+def test_steps_of_parallel_phases_follow_each_other(
+    spans: list[tuple[int, int | None, bool]], where: str
+) -> None:
+    (problem,) = problems(make_competition_draft(phases=parallel(*spans)))
+    assert problem.where == where
+
+
+@pytest.mark.parametrize(
+    ("computation", "weights", "found"),
+    [
+        (Computation.SUM, (1.0,), "1.0"),
+        (Computation.MRR, (1.0, 2.0), "2 long"),
+        (Computation.AVG, (0.0,), "0.0"),
+        (Computation.AVG_RANK, (float("nan"),), "nan"),
+        (None, (1.0,), "1.0"),
+    ],
+)
+def test_weights_belong_to_the_columns_of_a_mean(
+    computation: Computation | None, weights: tuple[float, ...], found: str
+) -> None:
+    column = make_column_draft(
+        1,
+        computation=computation,
+        computation_indexes=(0,) if computation else (),
+        computation_weights=weights,
+    )
+    board = make_leaderboard_draft(make_column_draft(0), column)
+    (problem,) = problems(make_competition_draft(leaderboards=(board,)))
+    assert (problem.where, problem.found) == (
+        "leaderboards[0].columns[1].computation_weights",
+        found,
+    )
+
+
+def test_group_of_a_column_is_a_title() -> None:
+    board = make_leaderboard_draft(make_column_draft(0, group="x" * 257))
+    (sentence,) = sentences(leaderboards=(board,))
+    assert "The group of column 0 is 257 characters long" in sentence
+
+
+def test_no_track_of_the_first_step_is_migrated_into() -> None:
+    first, beside, final = parallel((1, 5, False), (1, 5, True), (5, None, False))
+    tracks = dataclasses.replace(beside, auto_migrate_to_this_phase=True)
+    last = dataclasses.replace(final, auto_migrate_to_this_phase=True)
+    (sentence,) = sentences(phases=(first, tracks, last))
+    assert "Automatic migration into a track of the first phase is on" in sentence

@@ -144,3 +144,31 @@ def test_only_mean_ranks_compare_entries() -> None:
 def test_entry_keeps_task_ids_as_text() -> None:
     found = one({1: {"auc": 0.5}}, AUC, tasks=(1,))
     assert found.as_json() == {"overall": {"auc": 0.5}, "tasks": {"1": {"auc": 0.5}}}
+
+
+def test_average_counts_each_column_by_its_weight() -> None:
+    column = Column("all", 9, computation=Computation.AVG, sources=(1, 0), weights=(1.0, 3.0))
+    found = one({1: {"auc": 1.0, "f1": 5.0}, 2: {"auc": 3.0}}, AUC, F1, column)
+    assert found.tasks[1]["all"] == 2.0
+    assert found.tasks[2]["all"] == 3.0  # what is missing takes its weight along
+    assert found.overall["all"] == pytest.approx((3 * 1 + 1 * 5 + 3 * 3) / 7)
+
+
+def test_weighted_average_of_too_large_numbers_is_missing() -> None:
+    column = Column("all", 9, computation=Computation.AVG, sources=(0,), weights=(10.0,))
+    assert "all" not in one({1: {"auc": 1e308}}, AUC, column, tasks=(1,)).overall
+
+
+def test_mean_of_dense_ranks_is_among_the_entries_of_a_board() -> None:
+    loss = Column("loss", 1, is_descending=False)
+    ranks = Column("ranks", 2, computation=Computation.AVG_DENSE_RANK, sources=(0, 1))
+    reciprocal = Column("mrr", 3, computation=Computation.MRR, sources=(0, 1), weights=(1.0, 3.0))
+    scheme = Scheme((AUC, loss, ranks, reciprocal))
+    rows = [{"auc": 0.9, "loss": 0.3}, {"auc": 0.9, "loss": 0.1}, {"auc": 0.7}, {}]
+    found = project([{1: row} for row in rows], (1,), scheme)
+    # AUROC ranks 1, 1, 2, 3; loss ranks 2, 1, 3, 3.
+    assert [row.overall.get("ranks") for row in found] == [1.5, 1.0, 2.5, None]
+    expected = [(1 + 3 / 2) / 4, 1.0, (1 / 2 + 3 / 3) / 4]
+    assert [row.overall["mrr"] for row in found[:3]] == pytest.approx(expected)
+    assert "mrr" not in found[3].overall
+    assert scheme.compares_entries

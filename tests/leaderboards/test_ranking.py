@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.competitions.drafts import SubmissionRule
+from app.competitions.drafts import Computation, SubmissionRule
 from app.leaderboards.ranking import (
     Candidate,
     chosen,
+    combined_ranks,
     compares,
+    dense_ranks,
     fractional_ranks,
     number_bytes,
     ranked,
     sort_key,
+    weighted_mean,
 )
 from app.leaderboards.scheme import Column, Scheme
 
@@ -184,3 +188,84 @@ def test_only_rules_that_look_at_scores_ask_for_keys() -> None:
     assert not compares(SubmissionRule.FORCE_LAST)
     assert not compares(SubmissionRule.FORCE_LATEST_MULTIPLE)
     assert compares(SubmissionRule.FORCE_BEST)
+
+
+def test_dense_ranks_follow_each_other_without_gaps() -> None:
+    assert dense_ranks([0.5, 0.9, 0.5, 0.1, None], descending=True) == [2, 1, 2, 3, 4]
+    assert dense_ranks([0.5, 0.9, 0.5, 0.1, None], descending=False) == [2, 3, 2, 1, 4]
+    assert dense_ranks([None, None], descending=True) == [1, 1]
+
+
+@given(st.lists(st.none() | numbers, min_size=1, max_size=20), st.booleans())
+def test_dense_ranks_agree_with_fractional_ones_and_leave_no_gap(
+    values: list[float | None], descending: bool
+) -> None:
+    dense = dense_ranks(values, descending=descending)
+    fractional = fractional_ranks(values, descending=descending)
+    assert set(dense) == set(range(1, max(dense) + 1))
+    for one, other in itertools.combinations(range(len(values)), 2):
+        assert (dense[one] < dense[other]) == (fractional[one] < fractional[other])
+
+
+ACCURACY, LOSS = [0.9, 0.9, 0.7, None], [0.3, 0.1, 0.2, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("computation", "weights", "expected"),
+    [
+        # Dense ranks by hand: accuracy 1, 1, 2, 3 and loss 3, 1, 2, 4.
+        (Computation.AVG_DENSE_RANK, [1, 1], [2, 1, 2, 3.5]),
+        (Computation.AVG_DENSE_RANK, [3, 1], [1.5, 1, 2, 3.25]),
+        (Computation.MRR, [1, 1], [2 / 3, 1, 1 / 2, 7 / 24]),
+        (Computation.MRR, [1, 3], [1 / 2, 1, 1 / 2, (1 / 3 + 3 / 4) / 4]),
+        # Fractional ones: accuracy 1.5, 1.5, 3, 4.
+        (Computation.AVG_RANK, [1, 1], [2.25, 1.25, 2.5, 4]),
+    ],
+)
+def test_ranks_combine_as_computed_by_hand(
+    computation: Computation, weights: list[float], expected: list[float]
+) -> None:
+    found = combined_ranks(computation, [ACCURACY, LOSS], [True, False], weights)
+    assert found == pytest.approx(expected)
+
+
+RANKINGS = [one for one in Computation if one.is_ranking]
+tables = st.integers(1, 4).flatmap(
+    lambda width: st.lists(
+        st.lists(st.none() | numbers, min_size=width, max_size=width), min_size=1, max_size=12
+    )
+)
+
+
+@given(tables, st.sampled_from(RANKINGS), st.data())
+def test_combined_ranks_follow_their_rows_and_stay_within_bounds(
+    table: list[list[float | None]], computation: Computation, data: st.DataObject
+) -> None:
+    width = len(table[0])
+    weights = data.draw(st.lists(st.floats(0.01, 100), min_size=width, max_size=width))
+    down = data.draw(st.lists(st.booleans(), min_size=width, max_size=width))
+    order = data.draw(st.permutations(range(len(table))))
+
+    def combined(rows: list[list[float | None]]) -> list[float]:
+        return combined_ranks(computation, list(zip(*rows, strict=True)), down, weights)
+
+    found = combined(table)
+    low, high = (1 / len(table), 1.0) if computation is Computation.MRR else (1.0, len(table))
+    assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
+    assert combined([table[place] for place in order]) == [found[place] for place in order]
+
+
+@given(tables, st.sampled_from(RANKINGS))
+def test_equal_weights_are_as_good_as_none(
+    table: list[list[float | None]], computation: Computation
+) -> None:
+    columns = list(zip(*table, strict=True))
+    down = [True] * len(columns)
+    once = combined_ranks(computation, columns, down, [1.0] * len(columns))
+    thrice = combined_ranks(computation, columns, down, [3.0] * len(columns))
+    assert thrice == pytest.approx(once)
+
+
+def test_mean_of_too_large_numbers_is_refused() -> None:
+    with pytest.raises(OverflowError):
+        weighted_mean([1e308, 1e308], [3.0, 3.0])

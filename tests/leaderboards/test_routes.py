@@ -76,7 +76,7 @@ def tasks_of(phase: Phase) -> list[Task]:
 
 def column(key: str, title: str, **values: Any) -> dict[str, Any]:
     stock = {"key": key, "title": title, "sorting": "desc", "computation": None, "precision": 2}
-    return {**stock, **values}
+    return {**stock, "group": None, **values}
 
 
 def test_json_has_the_documented_shape(cast: Cast, client: FlaskClient) -> None:

@@ -280,3 +280,43 @@ def test_looking_for_what_is_due_takes_one_statement(
     with counted() as statements:
         assert len(migration.due(START)) == 4
     assert len([one for one in statements if one.startswith("SELECT")]) == 1
+
+
+def test_each_track_goes_on_in_its_own(first: Phase, competition: Competition, pavel: User) -> None:
+    beside = phase_of(competition, track=1)
+    finals = [final_of(competition), final_of(competition, track=1), final_of(competition, track=2)]
+    sources = [on_board(first, pavel).id, on_board(beside, pavel).id]
+    ids = [final.id for final in finals]
+    with counted() as statements:
+        assert migration.due(START) == ids
+    assert len(statements) == 1
+    assert round_at(START) == [1, 1, 1]
+    moved = [[one.migrated_from_id for one in moved_to(final)] for final in finals]
+    assert moved == [[sources[0]], [sources[1]], [sources[1]]]
+
+
+def test_all_tracks_of_the_first_step_begin_empty(
+    first: Phase, competition: Competition, pavel: User
+) -> None:
+    beside = phase_of(competition, track=1, auto_migrate_to_this_phase=True)
+    on_board(first, pavel)
+    assert round_at(START) == []
+    assert not moved_to(beside)
+
+
+def test_by_hand_a_track_moves_on_to_its_own(
+    first: Phase, competition: Competition, pavel: User
+) -> None:
+    beside = phase_of(competition, track=1)
+    finals = [final_of(competition), final_of(competition, track=1)]
+    source = on_board(beside, pavel)
+    olga = viewer_of("olga")
+    found = migration.outlooks(olga, competitions.get(competition.id, olga))
+    assert {id_: (one.target.id, one.new) for id_, one in found.items()} == {
+        first.id: (finals[0].id, 0), beside.id: (finals[1].id, 1),
+    }  # fmt: skip
+    with unit_of_work():
+        assert (
+            migration.migrate_by_hand(olga, competitions.get_phase(beside.id, olga), now=NOW) == 1
+        )
+    assert [one.migrated_from_id for one in moved_to(finals[1])] == [source.id]

@@ -65,16 +65,18 @@ def of(submission_id: int, viewer: Viewer) -> Document:
         policy.can(viewer, Act.SUBMISSION_VIEW, submission) or _is_on_a_board(submission, viewer)
     ):
         raise NotFound("There is no such submission, or it is not yours to see.")
-    return _document(submission, is_whole=policy.can(viewer, Act.SUBMISSION_VIEW, submission))
+    is_own = policy.can(viewer, Act.SUBMISSION_VIEW, submission)
+    with_scores = not is_own or policy.can(viewer, Act.SUBMISSION_VIEW_SCORES, submission)
+    return _document(submission, is_whole=is_own, with_scores=with_scores)
 
 
 def _is_on_a_board(submission: Submission, viewer: Viewer) -> bool:
     return submission.on_board and policy.can(viewer, Act.BOARD_VIEW, submission.phase)
 
 
-def _document(submission: Submission, *, is_whole: bool) -> Document:
+def _document(submission: Submission, *, is_whole: bool, with_scores: bool) -> Document:
     phase, attempts = submission.phase, _attempts([run.id for run in submission.runs])
-    columns = phase.leaderboard.columns if phase.leaderboard else []
+    columns = phase.leaderboard.columns if phase.leaderboard and with_scores else []
     shown = {column.id: column.key for column in columns if not column.is_hidden}
     return {
         "submission": submission.id,
