@@ -75,9 +75,9 @@ class Act(StrEnum):
     SUBMISSION_RUN = "submission:run"
     SUBMISSION_VIEW = "submission:view"
     SUBMISSION_VIEW_OUTPUTS = "submission:view-outputs"
+    SUBMISSION_VIEW_SCORES = "submission:view-scores"
     TASK_USE = "task:use"
 
-    SUBMISSION_VIEW_SCORES = "submission:view-scores"
 
 def _competition(thing: Thing) -> Competition | None:
     if isinstance(thing, Competition):
@@ -147,12 +147,12 @@ def _owner_who_may_see_outputs(viewer: Viewer, thing: Thing) -> bool:
     return isinstance(thing, Submission) and _owner(viewer, thing) and not thing.phase.hide_output
 
 
-def _shared(_viewer: Viewer, thing: Thing) -> bool:
-    return isinstance(thing, StoredFile | Task) and thing.is_public
 def _owner_who_may_see_scores(viewer: Viewer, thing: Thing) -> bool:
     return isinstance(thing, Submission) and _owner(viewer, thing) and not thing.phase.hide_results
 
 
+def _shared(_viewer: Viewer, thing: Thing) -> bool:
+    return isinstance(thing, StoredFile | Task) and thing.is_public
 
 
 def _queue_owner(viewer: Viewer, thing: Thing) -> bool:
@@ -201,9 +201,9 @@ def _visible_board(viewer: Viewer, thing: Thing) -> bool:
         isinstance(thing, Phase)
         and thing.leaderboard is not None
         and not thing.leaderboard.is_hidden
+        and not thing.hide_results
         and can(viewer, Act.COMPETITION_VIEW, thing.competition)
     )
-        and not thing.hide_results
 
 
 RULES: dict[Act, tuple[Predicate, ...]] = {
@@ -234,11 +234,11 @@ RULES: dict[Act, tuple[Predicate, ...]] = {
     Act.SUBMISSION_RUN: (_organizer, _staff),
     Act.SUBMISSION_VIEW: (_owner, _organizer, _staff),
     Act.SUBMISSION_VIEW_OUTPUTS: (_owner_who_may_see_outputs, _organizer, _staff),
+    Act.SUBMISSION_VIEW_SCORES: (_owner_who_may_see_scores, _organizer, _staff),
     Act.TASK_USE: (_owner, _shared),
 }
 """Any predicate that holds is enough; an act without a row is allowed to nobody."""
 
-    Act.SUBMISSION_VIEW_SCORES: (_owner_who_may_see_scores, _organizer, _staff),
 
 def can(viewer: Viewer, act: Act, thing: Thing = None) -> bool:
     """Return whether the viewer may do the act to the thing."""

@@ -167,14 +167,14 @@ MATRIX: dict[Act, dict[str, str]] = {
         "submission whose outputs are hidden": "OR",
         "trial of a submission": "OR",
     },
-    Act.TASK_USE: {"task": "O", "public task": ALL},
-}
     Act.SUBMISSION_VIEW_SCORES: {
         "submission": "POR",
         "submission to a hidden benchmark": "POR",
         "submission whose results are hidden": "OR",
         "trial of a submission": "OR",
     },
+    Act.TASK_USE: {"task": "O", "public task": ALL},
+}
 
 CELLS = [(act, thing, who) for act, row in MATRIX.items() for thing, who in row.items()]
 
