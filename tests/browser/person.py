@@ -93,8 +93,8 @@ class Person:
         self.page.get_by_role("main").get_by_role("button", name=name, exact=True).click()
 
     def follow(self, name: str) -> None:
-        """Follow the link of the page's main part with this name."""
-        self.page.get_by_role("main").get_by_role("link", name=name, exact=True).click()
+        """Follow the link of the page's main part with this name: a tab before a breadcrumb."""
+        self.page.get_by_role("main").get_by_role("link", name=name, exact=True).first.click()
 
     def choose(self, file_name: str, content: bytes) -> None:
         """Choose a zip file in the upload form."""
