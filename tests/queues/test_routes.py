@@ -115,7 +115,7 @@ def test_page_shows_what_machines_say_escaped_and_who_is_online(
     text = olga.get(f"/queues/{queue.id}").text
     assert "NVIDIA &lt;b&gt;A100&lt;/b&gt;" in text
     assert "has /app/data" in text
-    assert "5.4 GB" in text
+    assert "5.0 GiB" in text
     assert "Online" in text
     assert "Offline" in text
     assert "gone" not in text
