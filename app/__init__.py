@@ -19,6 +19,7 @@ from app.accounts.routes import bp as accounts_bp
 from app.accounts.routes import login_manager
 from app.api.worker import bp as worker_api_bp
 from app.bundles import jobs as bundle_jobs
+from app.bundles import queries as bundle_queries
 from app.bundles.routes import bp as bundles_bp
 from app.competitions import handouts, routing
 from app.competitions.routes import bp as competitions_bp
@@ -35,9 +36,13 @@ from app.queues import queries as queue_queries
 from app.queues import services as queues
 from app.queues.routes import bp as queues_bp
 from app.resources import queries as resources
+from app.resources.library import uses
+from app.resources.library.routes import bp as library_bp
+from app.resources.parts import jobs as part_jobs
+from app.resources.parts.routes import bp as parts_bp
 from app.resources.routes import bp as resources_bp
 from app.settings import Settings
-from app.submissions import dispatch, load, outcome
+from app.submissions import dispatch, footprint, load, outcome
 from app.submissions import queries as submission_queries
 from app.submissions.activity.routes import bp as activity_bp
 from app.submissions.live.routes import bp as live_bp
@@ -94,6 +99,8 @@ def _features(app: Flask) -> None:
     app.register_blueprint(accounts_bp)
     app.register_blueprint(queues_bp)
     app.register_blueprint(resources_bp)
+    app.register_blueprint(parts_bp)
+    app.register_blueprint(library_bp)
     app.register_blueprint(competitions_bp)
     app.register_blueprint(submissions_bp)
     app.register_blueprint(live_bp)
@@ -116,7 +123,12 @@ def _features(app: Flask) -> None:
     queue_queries.troubles_of[:] = [load.troubles_of]
     resources.handouts[:] = [handouts.gives_out]
     resources.shown_images[:] = [handouts.shows_picture]
-    AppJob.allowed = {"app.bundles.jobs.unpack": bundle_jobs.unpack}
+    uses.uses_of[:] = [handouts.uses_of, footprint.uses_of, bundle_queries.uses_of]
+    uses.kept_secret_by[:] = [handouts.kept_secret_by]
+    AppJob.allowed = {
+        "app.bundles.jobs.unpack": bundle_jobs.unpack,
+        "app.resources.parts.jobs.check": part_jobs.check,
+    }
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:

@@ -58,8 +58,10 @@ class Act(StrEnum):
     COMPETITION_VIEW = "competition:view"
     ENTRY_CHANGE = "entry:change"
     FILE_CHANGE = "file:change"
+    FILE_EDIT = "file:edit"
     FILE_UPLOAD = "file:upload"
     FILE_USE = "file:use"
+    FILE_VIEW = "file:view"
     IMPORT_VIEW = "import:view"
     PARTICIPANT_DECIDE = "participant:decide"
     QUEUE_CREATE = "queue:create"
@@ -217,8 +219,10 @@ RULES: dict[Act, tuple[Predicate, ...]] = {
     Act.COMPETITION_VIEW: (_published, _organizer, _former_visitor, _link_holder, _staff),
     Act.ENTRY_CHANGE: (_owner, _organizer, _staff),
     Act.FILE_CHANGE: (_owner,),
+    Act.FILE_EDIT: (_owner, _staff),
     Act.FILE_UPLOAD: (_signed_in,),
     Act.FILE_USE: (_owner, _shared),
+    Act.FILE_VIEW: (_owner, _shared, _staff),
     Act.IMPORT_VIEW: (_owner, _staff),
     Act.PARTICIPANT_DECIDE: (_organizer, _staff),
     Act.QUEUE_CREATE: (_signed_in,),
@@ -260,6 +264,7 @@ _REFUSALS = {
     Act.COMPETITION_CREATE: "Log in to make a benchmark.",
     Act.COMPETITION_GRANT: "Only an administrator grants this.",
     Act.FILE_CHANGE: "This file is somebody else's.",
+    Act.FILE_EDIT: "Only the owner of this file may change it.",
     Act.FILE_UPLOAD: "Log in to upload a file.",
     Act.SUBMISSION_CREATE: "Only approved participants may submit. Register for the benchmark first.",
     Act.PARTICIPANT_DECIDE: "Only the organizers decide who takes part.",

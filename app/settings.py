@@ -80,7 +80,9 @@ class Settings:
     queues_per_person: int = 5
     """How many compute queues one person may keep; administrators as many as they like."""
     upload_mib: int = 2048
-    """The largest file (in MiB) that a participant or organizer may upload."""
+    """The largest submission or bundle (in MiB) that somebody may upload."""
+    dataset_mib: int = 20480
+    """The largest dataset or program (in MiB) that somebody may keep on the server."""
     session_idle_h: float = 12.0
     """After how many hours without a click a log-in ends; 0 means not before its 30 days."""
     sign_up: bool = True

@@ -12,6 +12,7 @@ from app.bundles.models import BundleImport
 from app.errors import NotFound
 from app.platform.db import db
 from app.policy import Act, Viewer
+from app.resources.library.places import Use
 
 RECENT = 10
 
@@ -41,3 +42,11 @@ def recent(viewer: Viewer) -> Sequence[BundleImport]:
         .limit(RECENT)
         .options(joinedload(BundleImport.file))
     ).all()
+
+
+def uses_of(file_id: int) -> list[Use]:
+    """Return the imports of a bundle's file."""
+    ids = db.session.scalars(
+        select(BundleImport.id).where(BundleImport.file_id == file_id).order_by(BundleImport.id)
+    )
+    return [Use("import", str(one), "bundles.detail", {"import_id": one}) for one in ids]

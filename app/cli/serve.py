@@ -27,6 +27,7 @@ from app.queues import machines
 from app.queues import services as queues
 from app.queues.access import Doorkeeper
 from app.resources import services as resources
+from app.resources.parts import services as parts
 from app.submissions import dispatch
 from app.submissions import migration as phase_migration
 from worker.guard import SafeQueue, SafeWorker, worker_name
@@ -168,3 +169,4 @@ def _tend_uploads() -> None:
         bundles.send_waiting(now=now())
         bundles.fail_stale(now=now())
         resources.forget_abandoned(now=now())
+        parts.tend(now=now())

@@ -179,8 +179,8 @@ class Phase(Base):
     hide_output: Mapped[bool] = mapped_column(default=False)
     hide_prediction_output: Mapped[bool] = mapped_column(default=False)
     hide_score_output: Mapped[bool] = mapped_column(default=False)
-    public_data_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"))
-    starting_kit_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"))
+    public_data_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"), index=True)
+    starting_kit_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"), index=True)
 
     competition: Mapped[Competition] = relationship(back_populates="phases", lazy="raise_on_sql")
     leaderboard: Mapped[Leaderboard | None] = relationship(lazy="raise_on_sql")

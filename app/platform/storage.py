@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import urllib3
 from flask import current_app
 from minio import Minio
-from minio.error import MinioException, S3Error
+from minio.datatypes import Part
+from minio.error import InvalidResponseError, MinioException, S3Error
 
 from app.errors import NotFound, Unavailable
 
@@ -52,6 +53,24 @@ class Store(Protocol):
 
     def presign_put(self, ref: ObjectRef, life: timedelta) -> str:
         """Return a URL that writes this one object for a while."""
+
+    def read_range(self, ref: ObjectRef, offset: int, size: int) -> bytes:
+        """Return ``size`` bytes from ``offset`` on; both lie within the object."""
+
+    def open_parts(self, ref: ObjectRef, content_type: str) -> str:
+        """Begin an upload in parts and return its id; there is no object before they are joined."""
+
+    def presign_part(self, ref: ObjectRef, upload_id: str, number: int, life: timedelta) -> str:
+        """Return a URL that writes one part, counted from 1, until the parts are joined."""
+
+    def parts(self, ref: ObjectRef, upload_id: str) -> dict[int, int] | None:
+        """Return the sizes of what has arrived by number; None when the upload is over."""
+
+    def join_parts(self, ref: ObjectRef, upload_id: str) -> bool:
+        """Make the object of its parts and end the upload for good; False when it was over."""
+
+    def abort_parts(self, ref: ObjectRef, upload_id: str) -> None:
+        """Forget an upload and its parts; one that is over is fine."""
 
 
 class S3Store:
@@ -120,6 +139,83 @@ class S3Store:
     def presign_put(self, ref: ObjectRef, life: timedelta) -> str:
         """See :class:`Store`."""
         return self._outside.presigned_put_object(ref.bucket, ref.key, life)
+
+    def read_range(self, ref: ObjectRef, offset: int, size: int) -> bytes:
+        """See :class:`Store`."""
+        with _reachable():
+            answer = self._inside.get_object(ref.bucket, ref.key, offset, size)
+            try:
+                return answer.read()
+            finally:
+                answer.close()
+                answer.release_conn()
+
+    # The client keeps the calls of uploads in parts to itself, but for these there are no others.
+
+    def open_parts(self, ref: ObjectRef, content_type: str) -> str:
+        """See :class:`Store`."""
+        with _reachable():
+            headers: dict[str, str | list[str] | tuple[str]] = {"Content-Type": content_type}
+            return self._inside._create_multipart_upload(ref.bucket, ref.key, headers)
+
+    def presign_part(self, ref: ObjectRef, upload_id: str, number: int, life: timedelta) -> str:
+        """See :class:`Store`."""
+        return self._outside.get_presigned_url(
+            "PUT", ref.bucket, ref.key, life,
+            extra_query_params={"uploadId": upload_id, "partNumber": str(number)},
+        )  # fmt: skip
+
+    def parts(self, ref: ObjectRef, upload_id: str) -> dict[int, int] | None:
+        """See :class:`Store`."""
+        with _reachable():
+            try:
+                return {part.part_number: part.size or 0 for part in self._parts(ref, upload_id)}
+            except MinioException as error:
+                if _is_over(error):
+                    return None
+                raise
+
+    def join_parts(self, ref: ObjectRef, upload_id: str) -> bool:
+        """See :class:`Store`."""
+        with _reachable():
+            try:
+                parts = sorted(self._parts(ref, upload_id), key=lambda part: part.part_number)
+                self._inside._complete_multipart_upload(ref.bucket, ref.key, upload_id, parts)
+            except MinioException as error:
+                if _is_over(error):
+                    return False
+                raise
+            return True
+
+    def abort_parts(self, ref: ObjectRef, upload_id: str) -> None:
+        """See :class:`Store`."""
+        with _reachable():
+            try:
+                self._inside._abort_multipart_upload(ref.bucket, ref.key, upload_id)
+            except MinioException as error:
+                if not _is_over(error):
+                    raise
+
+    def _parts(self, ref: ObjectRef, upload_id: str) -> list[Part]:
+        found: dict[int, Part] = {}
+        marker: str | None = None
+        while True:
+            answer = self._inside._list_parts(
+                ref.bucket, ref.key, upload_id, part_number_marker=marker
+            )
+            found |= {part.part_number: part for part in answer.parts}
+            # Some servers begin the next list with the marker's part, some after it.
+            new = answer.next_part_number_marker
+            if not answer.is_truncated or new is None or str(new) == marker:
+                return list(found.values())
+            marker = str(new)
+
+
+def _is_over(error: MinioException) -> bool:
+    """Return whether a server says that it does not know an upload, in either of two dialects."""
+    if isinstance(error, S3Error):
+        return error.code == "NoSuchUpload"
+    return isinstance(error, InvalidResponseError) and "<Code>NoSuchUpload</Code>" in str(error)
 
 
 @contextmanager

@@ -6,7 +6,17 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Column, ForeignKey, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import User
@@ -37,9 +47,11 @@ class StoredFile(Base):
 
     A browser writes to a place of its own first (``upload_key``); completing the upload copies the
     bytes to ``object_key``, which nobody outside was ever told, so that they cannot change later.
+    A large file comes in parts to its last place at once, see :class:`PartUpload`.
     """
 
     __tablename__ = "stored_files"
+    __table_args__ = (Index("ix_stored_files_public", "is_public", "kind"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(36), unique=True, default=_new_key)
@@ -56,14 +68,71 @@ class StoredFile(Base):
     is_complete: Mapped[bool] = mapped_column(default=False)
     is_public: Mapped[bool] = mapped_column(default=False)
     came_with_bundle: Mapped[bool] = mapped_column(default=False)
+    license: Mapped[str] = mapped_column(String(128), default="")
+    """A key of :data:`app.resources.library.licences.LICENCES`, or words of its owner's."""
+    downloads: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
 
     owner: Mapped[User] = relationship(lazy="raise_on_sql")
+    part_upload: Mapped[PartUpload | None] = relationship(
+        lazy="raise_on_sql", cascade="all, delete-orphan", passive_deletes=True
+    )
 
     @property
     def ref(self) -> ObjectRef:
         """Where its bytes lie."""
         return ObjectRef(self.bucket, self.object_key)
+
+
+class PartUpload(Base):
+    """An upload in parts that has not come to an end.
+
+    The parts go to ``object_key``, where no object exists before they are joined. Joining them ends
+    the upload in the store: its URLs are refused from then on, so nobody can change what is checked.
+    """
+
+    __tablename__ = "part_uploads"
+
+    file_id: Mapped[int] = mapped_column(
+        ForeignKey("stored_files.id", ondelete="CASCADE"), primary_key=True
+    )
+    upload_id: Mapped[str] = mapped_column(String(1024))
+    """What the store calls it."""
+    part_bytes: Mapped[int]
+    """Size of every part but the last."""
+    modified_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    """When the file was changed last by the browser's clock; with name and size, what tells it."""
+    heard_at: Mapped[datetime]
+    """When its browser or its check was heard last."""
+    is_asked: Mapped[bool] = mapped_column(default=False)
+    """Whether all parts were said to have arrived, so that a job is to join and check them."""
+    checked_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    refusal: Mapped[str] = mapped_column(Text, default="")
+    """Why the file cannot be used, once that is known; its bytes are gone then."""
+
+
+class FileVersion(Base):
+    """A file that takes the place of an older one wherever somebody chooses it anew."""
+
+    __tablename__ = "file_versions"
+
+    newer_id: Mapped[int] = mapped_column(
+        ForeignKey("stored_files.id", ondelete="CASCADE"), primary_key=True
+    )
+    older_id: Mapped[int] = mapped_column(
+        ForeignKey("stored_files.id", ondelete="CASCADE"), unique=True
+    )
+
+
+class StorageQuota(Base):
+    """How much an administrator lets one person store; without a row, what the site's setting says."""
+
+    __tablename__ = "storage_quotas"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    gib: Mapped[float] = mapped_column(Float)
 
 
 solution_tasks = Table(
@@ -102,10 +171,14 @@ class TaskRevision(Base):
     task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
     number: Mapped[int] = mapped_column(default=1)
     """Counts from 1; the highest is current."""
-    scoring_program_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"))
-    ingestion_program_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"))
-    input_data_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"))
-    reference_data_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"))
+    scoring_program_id: Mapped[int | None] = mapped_column(
+        ForeignKey("stored_files.id"), index=True
+    )
+    ingestion_program_id: Mapped[int | None] = mapped_column(
+        ForeignKey("stored_files.id"), index=True
+    )
+    input_data_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"), index=True)
+    reference_data_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"), index=True)
     ingestion_only_during_scoring: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
 
@@ -134,7 +207,7 @@ class Solution(Base):
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     name: Mapped[str] = mapped_column(String(256))
     description: Mapped[str] = mapped_column(Text, default="")
-    file_id: Mapped[int] = mapped_column(ForeignKey("stored_files.id"))
+    file_id: Mapped[int] = mapped_column(ForeignKey("stored_files.id"), index=True)
     created_at: Mapped[datetime]
 
     file: Mapped[StoredFile] = relationship(lazy="raise_on_sql")

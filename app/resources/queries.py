@@ -99,7 +99,11 @@ def abandoned_uploads(before: datetime) -> list[StoredFile]:
     return list(
         db.session.scalars(
             select(StoredFile)
-            .where(StoredFile.is_complete.is_(False), StoredFile.created_at < before)
+            .where(
+                StoredFile.is_complete.is_(False),
+                StoredFile.upload_key != "",  # those in parts have a life of their own
+                StoredFile.created_at < before,
+            )
             .order_by(StoredFile.id)
             .limit(100)
         )

@@ -9,21 +9,16 @@ from functools import partial
 from typing import Any, BinaryIO, Protocol
 
 from app.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, Unavailable
-from app.platform import archive
-from app.platform.archive import BadArchive
-from app.platform.configured import settings
 from app.platform.db import after_commit, db, release
 from app.platform.storage import PRIVATE, PUBLIC, ObjectRef, new_ref, put_bytes, store
 from app.policy import Act, Viewer, require
-from app.resources import filenames, queries
-from app.resources.measuring import MIB, Measured, copy, limit_sentence
+from app.resources import filenames, limits, queries
+from app.resources.measuring import Measured, copy
 from app.resources.models import FileKind, StoredFile
 
 UPLOAD_LIFE = timedelta(hours=1)
 LINK_LIFE = timedelta(minutes=15)
 ABANDONED_AFTER = timedelta(days=1)
-_ZIPS = {FileKind.SUBMISSION: archive.SUBMISSION, FileKind.COMPETITION_BUNDLE: archive.BUNDLE}
-"""What must be a zip, and how large a one."""
 
 
 class Sent(Protocol):
@@ -51,11 +46,11 @@ def start_upload(
         TooLarge: it is over the limit of this site.
     """
     require(actor, Act.FILE_UPLOAD)
-    name = _named(kind, file_name)
-    _check_size(size_bytes)
+    name = limits.named(file_name)
+    limits.check_size(size_bytes, kind)
     place = new_ref(PRIVATE, "uploads", f"{kind}.zip")
     file = StoredFile(
-        owner_id=_person(actor), kind=kind, name=name, file_name=name, bucket=place.bucket,
+        owner_id=owner_of(actor), kind=kind, name=name, file_name=name, bucket=place.bucket,
         object_key="", upload_key=place.key, size_bytes=size_bytes, created_at=now,
     )  # fmt: skip
     db.session.add(file)
@@ -116,13 +111,13 @@ def receive(
         Invalid, TooLarge: the file cannot be used.
     """
     require(actor, Act.FILE_UPLOAD)
-    name = _named(kind, file_name)
+    name = limits.named(file_name)
     release()
     stream.seek(0, 2)
     size = stream.tell()
-    _check_size(size)
-    _check_zip(stream, kind)
-    file = store_file(_person(actor), kind, name, stream, size, now=now)
+    limits.check_size(size, kind)
+    limits.check_zip(stream, kind)
+    file = store_file(owner_of(actor), kind, name, stream, size, now=now)
     db.session.add(file)
     db.session.flush()
     return file
@@ -156,7 +151,7 @@ def store_file(
         limit_bytes: the site's upload limit unless given.
     """
     place = place or new_place(kind)
-    limit = _limit() if limit_bytes is None else limit_bytes
+    limit = limits.limit_bytes(kind) if limit_bytes is None else limit_bytes
     stream.seek(0)
     measured = Measured(stream, limit)
     store().put(place, measured.as_file(), size, "application/zip")
@@ -227,37 +222,15 @@ def forget_abandoned(*, now: datetime) -> int:
     return len(files)
 
 
-def _person(actor: Viewer) -> int:
+def owner_of(actor: Viewer) -> int:
+    """Return whose a file will be that somebody uploads.
+
+    Raises:
+        Forbidden: nobody is logged in.
+    """
     if actor.user_id is None:
         raise Forbidden("Log in to upload a file.")
     return actor.user_id
-
-
-def _limit() -> int:
-    return settings().upload_mib * MIB
-
-
-def _named(kind: FileKind, file_name: str) -> str:
-    name = filenames.clean(file_name)
-    if kind in _ZIPS and not filenames.is_zip(name):
-        raise Invalid(f"“{name}” is not a zip file. Choose a file that ends with .zip.")
-    return name
-
-
-def _check_size(size: int) -> None:
-    if size <= 0:
-        raise Invalid("The file is empty. Choose another one.")
-    if size > _limit():
-        raise TooLarge(limit_sentence(_limit()))
-
-
-def _check_zip(file: BinaryIO, kind: FileKind) -> None:
-    if kind not in _ZIPS:
-        return
-    try:
-        archive.check(file, _ZIPS[kind])
-    except BadArchive as error:
-        raise Invalid(error.message) from error
 
 
 def _take_over(sent: ObjectRef, kept: ObjectRef, kind: FileKind) -> tuple[int, str]:
@@ -269,16 +242,16 @@ def _take_over(sent: ObjectRef, kept: ObjectRef, kind: FileKind) -> tuple[int, s
     size = store().size(sent)
     if size is None:
         raise Refused("The file has not arrived. Send it again.")
-    _check_size(size)
+    limits.check_size(size, kind)
     with tempfile.TemporaryFile() as here:
         there = store().open(sent)
         try:
-            measured = Measured(there, _limit())
+            measured = Measured(there, limits.limit_bytes(kind))
             copy(measured, here)
         finally:
             there.close()
-        _check_size(measured.size)
-        _check_zip(here, kind)
+        limits.check_size(measured.size, kind)
+        limits.check_zip(here, kind)
         here.seek(0)
         store().put(kept, here, measured.size, "application/zip")
     return measured.size, measured.sha256

@@ -88,7 +88,7 @@ class Submission(Base):
     )
     phase_id: Mapped[int] = mapped_column(ForeignKey("phases.id"))
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    file_id: Mapped[int] = mapped_column(ForeignKey("stored_files.id"))
+    file_id: Mapped[int] = mapped_column(ForeignKey("stored_files.id"), index=True)
     state: Mapped[str] = mapped_column(String(16), default=State.QUEUED)
     reason: Mapped[str] = mapped_column(Text, default="")
     blame: Mapped[str] = mapped_column(String(16), default="")

@@ -134,7 +134,8 @@ def object_service(
         (folder / bucket).mkdir(mode=0o700, parents=True, exist_ok=True)
     command = [
         str(Path(sys.executable).parent / "rclone"), "serve", "s3", "--config", "",
-        "--addr", f"{HOST}:{port}", "--allow-origin", origin, "--buffer-size", "1M", str(folder),
+        "--addr", f"{HOST}:{port}", "--allow-origin", origin, "--buffer-size", "1M",
+        "--multipart-expiry", "8d", str(folder),
     ]  # fmt: skip
     # The key goes by environment: arguments can be read by every user of the machine.
     environ = {"RCLONE_AUTH_KEY": f'"{key},{secret}"', "GOGC": "50"}

@@ -11,10 +11,6 @@ function bytes(count) {
   return `${new Intl.NumberFormat(document.documentElement.lang, format).format(value)} ${UNITS[unit]}`;
 }
 
-function fill(text, values) {
-  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-}
-
 class Upload {
   constructor(form) {
     this.form = form;
@@ -34,7 +30,7 @@ class Upload {
   }
 
   say(name, values = {}, { aloud = true } = {}) {
-    const text = fill(this.panel.dataset[`text${name}`] ?? name, values);
+    const text = (this.panel.dataset[`text${name}`] ?? name).replace(/\{(\w+)\}/g, (whole, word) => values[word] ?? whole);
     this.panel.querySelector("[data-upload-text]").textContent = text;
     if (aloud) this.panel.querySelector("[data-upload-announce]").textContent = text;
   }
@@ -46,8 +42,7 @@ class Upload {
     this.cancelButton.hidden = !isBusy;
     this.retryButton.hidden = isBusy;
     for (const button of this.form.querySelectorAll('[type="submit"]')) button.disabled = isBusy;
-    if (isBusy) addEventListener("beforeunload", this.warn);
-    else removeEventListener("beforeunload", this.warn);
+    (isBusy ? addEventListener : removeEventListener)("beforeunload", this.warn);
   }
 
   fail(name, values) {
@@ -62,33 +57,35 @@ class Upload {
     this.fail("Cancelled");
   }
 
+  headers() {
+    const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+    return { Accept: "application/json", "X-CSRFToken": token };
+  }
+
   async start() {
     const file = this.input.files[0];
     this.stop = new AbortController();
-    this.request = null;
-    this.bar.value = 0;
+    this.bar.value = this.announced = 0;
     this.panel.querySelector("[data-upload-name]").textContent = file.name;
     if (file.size === 0) return this.fail("Empty");
     this.busy(true);
     this.say("Preparing");
     const ticket = await this.ask(file);
-    if (ticket) this.send(file, ticket);
+    if (ticket) await (ticket.parts_url ? this.sendParts(file, ticket) : this.send(file, ticket));
   }
 
   async ask(file) {
-    const fields = new URLSearchParams();
-    for (const [name, value] of new FormData(this.form)) if (typeof value === "string") fields.append(name, value);
+    const fields = new URLSearchParams([...new FormData(this.form)].filter(([, value]) => typeof value === "string"));
     fields.set("file_name", file.name);
     fields.set("file_size", file.size);
-    fields.set("file_type", file.type || "application/octet-stream");
-    const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+    fields.set("file_modified", file.lastModified);
     const { signal } = this.stop;
     try {
-      const headers = { Accept: "application/json", "X-CSRFToken": token };
-      const answer = await fetch(this.form.dataset.startUrl, { method: "POST", body: fields, headers, signal });
+      const options = { method: "POST", body: fields, headers: this.headers(), signal };
+      const answer = await fetch(this.form.dataset.startUrl, options);
       const body = await answer.json().catch(() => ({}));
       if (signal.aborted) return null;
-      if (answer.ok && body.url) return body;
+      if (answer.ok && body.key) return body;
       this.fail(body.error ?? "Unreachable");
     } catch {
       if (!signal.aborted) this.fail("Unreachable");
@@ -97,33 +94,41 @@ class Upload {
   }
 
   send(file, { url, headers = {}, key }) {
-    const total = bytes(file.size);
     let sent = 0;
-    let announced = 0;
     const request = new XMLHttpRequest();
     this.request = request;
     request.open("PUT", url);
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     request.upload.addEventListener("progress", (event) => {
       sent = event.loaded;
-      const quarter = Math.floor((4 * sent) / file.size);
-      this.bar.value = sent / file.size;
-      this.say("Sending", { sent: bytes(sent), total }, { aloud: quarter > announced });
-      announced = Math.max(announced, quarter);
+      this.progress(sent, file.size);
     });
-    request.addEventListener("error", () => this.fail("Offline", { sent: bytes(sent), total }));
+    request.addEventListener("error", () => this.fail("Offline", { sent: bytes(sent), total: bytes(file.size) }));
     request.addEventListener("load", () => {
       if (request.status >= 300) return this.fail("Refused", { status: request.status });
-      this.bar.value = 1;
-      this.say("Finishing");
-      removeEventListener("beforeunload", this.warn);
       this.hand(key);
     });
     request.send(file);
   }
 
+  async sendParts(file, ticket) {
+    const { sendParts } = await import(this.form.dataset.partsModule);
+    const refusal = await sendParts(this, file, ticket);
+    if (!this.stop.signal.aborted) refusal ? this.fail(refusal) : this.hand(ticket.key);
+  }
+
+  progress(sent, size, name = "Sending") {
+    const quarter = Math.floor((4 * sent) / size);
+    this.bar.value = sent / size;
+    this.say(name, { sent: bytes(sent), total: bytes(size) }, { aloud: name !== "Sending" || quarter > this.announced });
+    this.announced = Math.max(this.announced, quarter);
+  }
+
   // The form goes to its own action, with the key of what is stored in the file's place.
   hand(key) {
+    this.bar.value = 1;
+    this.say("Finishing");
+    removeEventListener("beforeunload", this.warn);
     const field = this.form.elements.upload_key;
     field.value = key;
     this.input.disabled = true;
@@ -133,12 +138,9 @@ class Upload {
   }
 }
 
-const known = new WeakSet();
-
 function start() {
-  const isNew = (form) => !known.has(form);
-  for (const form of [...document.querySelectorAll("form[data-upload]")].filter(isNew)) {
-    known.add(form);
+  for (const form of document.querySelectorAll("form[data-upload]:not([data-upload-known])")) {
+    form.dataset.uploadKnown = "";
     new Upload(form);
   }
 }

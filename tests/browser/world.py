@@ -31,6 +31,8 @@ from app.queues import services as queues
 from app.queues.drafts import QueueDraft
 from app.queues.models import Role
 from app.resources import services as resources
+from app.resources.library import queries as library
+from app.resources.library.drafts import Filters
 from app.resources.models import FileKind
 from app.settings import Settings
 from app.submissions import queries as submissions
@@ -165,6 +167,7 @@ class World:
         self._choosing()
         self._drafts()
         self._queue()
+        self._library()
         code = (demo / "sample_code.zip").read_bytes()
         ended = [
             self._kept("finished", "pavel", "demo", code, "sample_code.zip"),
@@ -234,6 +237,16 @@ class World:
                 first.token, engine="docker", trusted_only=False, details=details,
                 now=now() - timedelta(minutes=3),
             )  # fmt: skip
+
+    def _library(self) -> None:
+        """Olga's files: those of her bundles, and one that nothing uses yet."""
+        with unit_of_work():
+            file = resources.receive(
+                self._viewer("olga"), FileKind.REFERENCE_DATA, "answers.zip",
+                io.BytesIO(benchmarks.result()), now=now(),
+            )  # fmt: skip
+            listed = library.listing(self._viewer("olga"), Filters(kind="scoring_program"), 1)
+            self.ids |= {"unused file": file.key, "file": listed.rows[0].file.key}
 
     def _drafts(self) -> None:
         self._imported("draft", benchmarks.bundle("A draft that nobody sees"), publish=False)

@@ -15,6 +15,8 @@ class FakeStore:
 
     def __init__(self) -> None:
         self.objects: dict[ObjectRef, bytes] = {}
+        self.uploads: dict[str, tuple[ObjectRef, dict[int, bytes]]] = {}
+        """Uploads in parts that are not over, by id."""
 
     def prepare(self) -> None: ...
 
@@ -39,3 +41,29 @@ class FakeStore:
 
     def presign_put(self, ref: ObjectRef, life: timedelta) -> str:
         return f"http://store.test/{ref.bucket}/{ref.key}?put"
+
+    def read_range(self, ref: ObjectRef, offset: int, size: int) -> bytes:
+        return self.objects[ref][offset : offset + size]
+
+    def open_parts(self, ref: ObjectRef, content_type: str) -> str:
+        upload_id = f"upload-{len(self.uploads)}-{ref.key}"
+        self.uploads[upload_id] = (ref, {})
+        return upload_id
+
+    def presign_part(self, ref: ObjectRef, upload_id: str, number: int, life: timedelta) -> str:
+        return f"http://store.test/{ref.bucket}/{ref.key}?part={number}"
+
+    def parts(self, ref: ObjectRef, upload_id: str) -> dict[int, int] | None:
+        if upload_id not in self.uploads:
+            return None
+        return {number: len(content) for number, content in self.uploads[upload_id][1].items()}
+
+    def join_parts(self, ref: ObjectRef, upload_id: str) -> bool:
+        if upload_id not in self.uploads:
+            return False
+        _, parts = self.uploads.pop(upload_id)
+        self.objects[ref] = b"".join(content for _, content in sorted(parts.items()))
+        return True
+
+    def abort_parts(self, ref: ObjectRef, upload_id: str) -> None:
+        self.uploads.pop(upload_id, None)

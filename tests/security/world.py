@@ -23,11 +23,11 @@ from app.platform import tokens
 from app.platform.db import db
 from app.platform.storage import PUBLIC, RUNS, ObjectRef
 from app.queues.models import ComputeQueue, Machine, QueueMember, Role
-from app.resources.models import FileKind, StoredFile
+from app.resources.models import FileKind, PartUpload, StoredFile
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from tests import factories
 from tests.actors import Cast, browser, make_cast
-from tests.factories import change, make_file, make_user, save
+from tests.factories import NOW, change, make_file, make_user, save
 from tests.fakes.storage import FakeStore
 from worker.contract import Kind, Output, Stream
 
@@ -121,6 +121,16 @@ FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
     "competitions.grant": lambda _: {"network": "y", "memory_mib": "512"},
     "competitions.register_now": lambda _: {"accepted_terms": "y"},
     "competitions.route": lambda world: {"queue_id": str(world.arguments["queue_id"])},
+    "library.create": lambda _: {
+        "name": "Numbers", "kind": "input_data", "description": "", "license": "", "replaces": "",
+        "upload_key": "", "file": (io.BytesIO(a_zip()), "numbers.zip"),
+    },
+    "library.publish": lambda _: {"is_understood": "y"},
+    "library.save": lambda _: {"name": "Numbers", "description": "", "license": ""},
+    "library.start": lambda _: {
+        "name": "Numbers", "kind": "input_data", "description": "", "license": "",
+        "file_name": "numbers.zip", "file_size": "100",
+    },
     "organizing.require": lambda _: {"phase": "", "what": "finished"},
     "organizing.rerun": lambda world: {"id": world.arguments["submission_id"], "key": "click"},
     "organizing.rerun_phase": lambda _: {"key": "click"},
@@ -179,7 +189,12 @@ def make_world(app: Flask, *, is_published: bool = True) -> World:
     }  # fmt: skip
     queue = _queue(cast)
     arguments |= {"queue_id": queue, "machine_id": _machine_of(queue), "user_id": cast.pavel.id}
+    public_file = make_file(cast.olga, kind=FileKind.INPUT_DATA, is_public=True)
+    half: dict[str, Any] = {"key": uuid.UUID(_half_sent(app, cast).key)}
     special = {
+        "library.withdraw": {"key": uuid.UUID(public_file.key)},
+        "parts.cancel": half,
+        "parts.next_parts": half,
         "submissions.cancel": {"submission_id": running.id},
         "submissions.start": {"submission_id": held.id},
         "worker_api.events": {"run_id": live.id},
@@ -195,6 +210,14 @@ def make_world(app: Flask, *, is_published: bool = True) -> World:
     found = {name: client.get_cookie("sid") for name, client in clients.items()}
     cookies = {name: cookie.value if cookie else "" for name, cookie in found.items()}
     return World(app, cast, arguments, special, clients, cookies, run.id)
+
+
+def _half_sent(app: Flask, cast: Cast) -> StoredFile:
+    """Return a file of the organizer of which nothing has arrived."""
+    file = make_file(cast.olga, kind=FileKind.INPUT_DATA, is_complete=False)
+    _store(app).uploads["half"] = (file.ref, {})
+    save(PartUpload(file_id=file.id, upload_id="half", part_bytes=100, heard_at=NOW))
+    return file
 
 
 def _store(app: Flask) -> FakeStore:

@@ -1,0 +1,1 @@
+"""The library of a person: datasets and programs, listed, described, replaced, shared, deleted."""
