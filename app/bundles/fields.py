@@ -31,12 +31,26 @@ _INDEX = re.compile(r"-?(0|[1-9]\d{0,8})")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
+class NoteKind(StrEnum):
+    """What became of something that the bundle says; in the order in which reports list it."""
+
+    CHANGED = "changed"
+    """It means something else here than where the bundle comes from."""
+    NO_EQUIVALENT = "no_equivalent"
+    """It cannot be had here."""
+    IGNORED = "ignored"
+    """It was left out, for it means nothing here."""
+    CONVERTED = "converted"
+    """It is there, by another name or in another form."""
+
+
 @dataclass(frozen=True)
 class Note:
     """Something the importer did or left out that its owner may want to know."""
 
     where: str
     sentence: str
+    kind: NoteKind = NoteKind.IGNORED
 
     def __str__(self) -> str:
         return f"{self.where}: {self.sentence}" if self.where else self.sentence
@@ -49,15 +63,17 @@ class Report:
     places: Mapping[Path, Place]
     problems: list[Problem] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    is_exact: bool = False
+    """Whether a program of ours wrote it, so that white space around texts is meant."""
 
     def wrong(self, path: Path, found: str, expected: str) -> None:
         """Report a value that does not fit."""
         sentence = f"Found {found}; expected {expected}."
         self.problems.append(Problem(path_text(path), found, expected, sentence))
 
-    def note(self, path: Path, sentence: str) -> None:
+    def note(self, path: Path, sentence: str, kind: NoteKind = NoteKind.IGNORED) -> None:
         """Report something that is not wrong."""
-        self.notes.append(Note(path_text(path), sentence))
+        self.notes.append(Note(path_text(path), sentence, kind))
 
     def written(self, path: Path, value: Value) -> str:
         """Return a scalar as its author wrote it, so that 1.10 and 007 stay what they are."""
@@ -105,7 +121,8 @@ class Section:
         if isinstance(value, list | dict):
             self.wrong(key, described(value), "text")
             return default
-        return self.report.written(self.at(key), value).strip()
+        written = self.report.written(self.at(key), value)
+        return written if self.report.is_exact else written.strip()
 
     def flag(self, key: str, default: bool) -> bool:
         """Return a boolean, also from the words for it in quotes."""
@@ -205,11 +222,51 @@ class Section:
                 self.report.wrong(path, described(item), "a mapping of keys to values")
         return found
 
+    def section(self, key: str, expected: str) -> Section | None:
+        """Return a mapping; None when it is absent."""
+        value = self.get(key)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.wrong(key, described(value), expected)
+            return None
+        return Section(value, self.at(key), self.report)
+
+    def named_sections(self, key: str, expected: str) -> dict[str, Section]:
+        """Return the mappings of a mapping by their names; those of a list by their positions."""
+        value = self.get(key)
+        if isinstance(value, list):
+            return {str(section.path[-1]): section for section in self.sections(key, expected)}
+        outer = self.section(key, expected)
+        if outer is None:
+            return {}
+        if len(outer.value) > MAX_ITEMS:
+            self.wrong(key, f"{len(outer.value)} entries", f"at most {MAX_ITEMS}")
+            return {}
+        found = {}
+        for name in outer.value:
+            if inner := outer.section(name, "a mapping of keys to values"):
+                found[name] = inner
+            elif outer.value[name] is None:
+                outer.wrong(name, "nothing", "a mapping of keys to values")
+        return found
+
     def ignore(self, sentence: str, *keys: str) -> None:
         """Note that keys which are known elsewhere mean nothing here."""
         for key in keys:
             if self.has(key):
                 self.report.note(self.at(key), sentence)
+
+    def note(self, key: str, sentence: str, kind: NoteKind) -> None:
+        """Report what became of a key."""
+        self.get(key)
+        self.report.note(self.at(key), sentence, kind)
+
+    def miss(self, sentences: Mapping[str, str]) -> None:
+        """Note which keys have no equivalent here; one that is off or empty asks for nothing."""
+        for key, sentence in sentences.items():
+            if self.get(key):
+                self.note(key, sentence, NoteKind.NO_EQUIVALENT)
 
     def close(self) -> None:
         """Note the keys that nobody asked for, with the likely meaning of a misspelt one."""

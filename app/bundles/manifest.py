@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from app.bundles import extension
-from app.bundles.fields import NEVER, Section, described
+from app.bundles.fields import NEVER, NoteKind, Section, described
 from app.bundles.members import Members
 from app.competitions.drafts import (
     ColumnDraft,
@@ -46,7 +46,8 @@ def read(top: Section, members: Members) -> CompetitionDraft:
     terms, terms_is_html = members.text(top, "terms")
     for key, what in (("image", "logo"), ("terms", "terms to accept")):
         if top.get(key) is None:
-            top.report.note(top.at(key), f"The bundle names no {key}; the benchmark has no {what}.")
+            sentence = f"The bundle names no {key}; the benchmark has no {what}."
+            top.report.note(top.at(key), sentence, NoteKind.CHANGED)
     draft = CompetitionDraft(
         title=top.text("title"),
         description=top.text("description"),
@@ -170,7 +171,7 @@ def _phase(section: Section, members: Members, indexes: Sequence[int], position:
     migrates = section.flag("auto_migrate_to_this_phase", False)
     if migrates and is_first:
         sentence = "No phase comes before the first one; automatic migration was switched off."
-        section.report.note(section.at("auto_migrate_to_this_phase"), sentence)
+        section.report.note(section.at("auto_migrate_to_this_phase"), sentence, NoteKind.CHANGED)
     phase = PhaseDraft(
         name=section.text("name"),
         description=section.text("description"),
@@ -217,7 +218,7 @@ def _start(section: Section) -> datetime:
 def _limit(section: Section, key: str, default: int) -> int:
     """Read a limit: absent means the default, null and 0 mean unlimited."""
     if section.has(key) and section.get(key) is None:
-        section.report.note(section.at(key), "Null was read as unlimited.")
+        section.report.note(section.at(key), "Null was read as unlimited.", NoteKind.CONVERTED)
         return 0
     return section.whole(key, default)
 
@@ -239,7 +240,7 @@ def _leaderboards(top: Section) -> tuple[LeaderboardDraft, ...]:
     sections = top.sections(names[0], "a list of leaderboards") if names else []
     for section in sections[1:]:
         sentence = "Every phase uses the first leaderboard; this one will stand unused."
-        top.report.note(section.path, sentence)
+        top.report.note(section.path, sentence, NoteKind.CHANGED)
     return tuple(_leaderboard(section) for section in sections)
 
 
@@ -262,7 +263,7 @@ def _leaderboard(section: Section) -> LeaderboardDraft:
 def _column(section: Section, position: int) -> ColumnDraft:
     if section.get("index") is None:
         sentence = f"The column has no index; it got its position, {position}."
-        section.report.note(section.at("index"), sentence)
+        section.report.note(section.at("index"), sentence, NoteKind.CONVERTED)
     column = ColumnDraft(
         title=section.text("title"),
         key=section.text("key"),

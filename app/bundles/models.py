@@ -43,6 +43,7 @@ class BundleImport(Base):
     problems: Mapped[list[Any]] = mapped_column(default=list)
     """``{where, found, expected, sentence}`` each; not empty only when it failed."""
     notes: Mapped[list[Any]] = mapped_column(default=list)
+    """``{where, sentence, kind}`` each, grouped by kind (see ``fields.NoteKind``)."""
     competition_id: Mapped[int | None] = mapped_column(
         ForeignKey("competitions.id", ondelete="SET NULL")
     )

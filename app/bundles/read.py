@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from app.bundles import manifest
-from app.bundles.fields import Note, Report, Section, described
+from app.bundles.fields import Note, NoteKind, Report, Section, described
+from app.bundles.legacy import competition
 from app.bundles.members import Members
 from app.competitions import validity
 from app.competitions.drafts import CompetitionDraft, Problem
@@ -30,20 +31,27 @@ class BundleReading:
 
 
 def read(archive: Archive) -> BundleReading:
-    """Read a bundle of format version 2; all its problems at once."""
+    """Read a bundle, of format version 2 or of CodaLab; all its problems at once."""
     found = _manifest(archive)
     if isinstance(found, Problem):
         return BundleReading(None, problems=(found,))
-    name, root = found
+    name, root = found.name, found.root
     try:
         document = strictyaml.load(archive.read(name, strictyaml.MAX_BYTES))
     except (strictyaml.BadYaml, WrongEncoding, BadArchive) as error:
         expected = "YAML text in UTF-8"
-        return BundleReading(None, problems=(Problem(name, "", expected, error.message),))
+        unread = Problem(name, "", expected, error.message)
+        return BundleReading(None, problems=(found.problem or unread,))
     report = Report(document.places)
-    if root:
+    if found.problem:
+        value = document.value if isinstance(document.value, dict) else {}
+        if "phases" not in value or not _is_legacy(Section(value, (), report)):
+            return BundleReading(None, problems=(found.problem,))
+        sentence = f"There is no {MANIFEST}; the first YAML file, “{name}”, was read in its place."
+        report.notes.append(Note("", sentence, NoteKind.CONVERTED))
+    elif root:
         sentence = f"Everything is inside the folder “{root}”; it was read as if zipped without it."
-        report.notes.append(Note("", sentence))
+        report.notes.append(Note("", sentence, NoteKind.CONVERTED))
     for sentence in document.duplicates:
         expected = "each key once"
         report.problems.append(Problem("", "a key given twice", expected, sentence))
@@ -55,25 +63,43 @@ def read(archive: Archive) -> BundleReading:
         dataclasses.replace(problem, where=_located(name, problem.where, lines))
         for problem in report.problems
     )
-    notes = tuple(Note(_located(name, note.where, lines), note.sentence) for note in report.notes)
+    order = list(NoteKind)
+    notes = tuple(
+        dataclasses.replace(note, where=_located(name, note.where, lines))
+        for note in sorted(report.notes, key=lambda note: order.index(note.kind))
+    )
     return BundleReading(None if problems else draft, notes, problems)
 
 
-def _manifest(archive: Archive) -> tuple[str, str] | Problem:
-    """Find the manifest and the folder it stands in."""
+@dataclass(frozen=True)
+class _Place:
+    """Where the manifest stands; ``problem`` is there where its name is only good for CodaLab."""
+
+    name: str
+    root: str
+    problem: Problem | None = None
+
+
+def _manifest(archive: Archive) -> _Place | Problem:
+    """Find the manifest, and the folder that its paths start from."""
     wrapping = archive.wrapping_folder()
     for root in ("", wrapping) if wrapping else ("",):
         for name in (MANIFEST, *_OTHER_NAMES):
             path = f"{root}/{name}" if root else name
             if archive.is_file(path):
-                return path, root
+                return _Place(path, root)
     names = [member.name for member in archive.files()]
     elsewhere = [name for name in names if name.rpartition("/")[2].lower() == MANIFEST]
     found = f"only {elsewhere[0]}" if elsewhere else f"{len(names)} other files"
     sentence = (
         f"{MANIFEST} is not at the top of the zip; found {found}. Move it there and zip again."
     )
-    return Problem(MANIFEST, found, f"{MANIFEST} at the top of the zip", sentence)
+    problem = Problem(MANIFEST, found, f"{MANIFEST} at the top of the zip", sentence)
+    yamls = [name for name in names if name.lower().endswith((".yaml", ".yml"))]
+    if not yamls:
+        return problem
+    first = min(yamls, key=lambda name: name.count("/"))
+    return _Place(first, first.rpartition("/")[0], problem)
 
 
 def _draft(
@@ -83,21 +109,26 @@ def _draft(
         report.wrong((), described(document.value), "a mapping of keys to values")
         return None
     top = Section(document.value, (), report)
-    version = top.text("version").lower().removeprefix("v")
-    if not version and top.has("tasks"):
-        report.note(("version",), "No version is given; the bundle was read as version 2.")
-    elif version in _ONE or not version:
-        found = f"version {version}" if version else "no version and no tasks"
-        sentence = (
-            f"Found {found}, the older bundle format. This release reads version 2 only: "
-            f"describe the tasks under “tasks” and set “version: 2”."
-        )
-        report.problems.append(Problem("version", found, "version: 2", sentence))
+    version = _version(top)
+    if version not in (*_TWO, *_ONE, ""):
+        report.wrong(("version",), f"“{version[:60]}”", "2, or 1.5 of CodaLab")
         return None
-    elif version not in _TWO:
-        report.wrong(("version",), f"“{version[:60]}”", "2")
-        return None
+    if _is_legacy(top):
+        return competition.read(top, members)
+    if not version:
+        sentence = "No version is given; the bundle was read as version 2."
+        report.note(("version",), sentence, NoteKind.CONVERTED)
     return manifest.read(top, members)
+
+
+def _version(top: Section) -> str:
+    return top.text("version").lower().removeprefix("v")
+
+
+def _is_legacy(top: Section) -> bool:
+    """Say whether this is a bundle of CodaLab; without a version, one that has no tasks."""
+    version = _version(top)
+    return version in _ONE or (not version and not top.has("tasks"))
 
 
 def _new(found: Iterable[Problem], known: Iterable[Problem]) -> list[Problem]:

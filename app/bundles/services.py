@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Text, and_, cast, or_, select
 
 from app.bundles import unpacking
+from app.bundles.fields import Note, NoteKind
 from app.bundles.models import BundleImport, ImportState
 from app.bundles.unpacking import Clock
 from app.competitions.drafts import Problem
@@ -37,8 +38,8 @@ class Imported:
     """What came of a bundle."""
 
     competition_id: int
-    notes: tuple[str, ...]
-    """Sentences that its owner may want to read."""
+    notes: tuple[Note, ...]
+    """What its owner may want to know, as the report of the import lists it."""
 
 
 def open_import(actor: Viewer, file: StoredFile, *, now: datetime) -> BundleImport:
@@ -95,7 +96,7 @@ def import_file(actor: Viewer, path: Path, clock: Clock) -> Imported:
     ended = db.session.get_one(BundleImport, import_id, populate_existing=True)
     if ended.competition_id is None:
         raise InvalidDraft(Problem(**problem) for problem in ended.problems)
-    notes = (f"{n['where']}: {n['sentence']}" if n["where"] else n["sentence"] for n in ended.notes)
+    notes = (Note(n["where"], n["sentence"], NoteKind(n["kind"])) for n in ended.notes)
     return Imported(ended.competition_id, tuple(notes))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import click
 from flask.cli import with_appcontext
 
 from app.accounts import queries as accounts
-from app.bundles import read, services
+from app.bundles import fields, read, services
+from app.bundles.fields import NoteKind
 from app.competitions import queries as competitions
 from app.competitions import services as competition_services
 from app.competitions.drafts import Problem
@@ -68,14 +70,14 @@ def check(file: Path, as_json: bool) -> None:
         except BadArchive as error:
             problems = [Problem("", "", "", sentence) for sentence in error.sentences]
             reading = read.BundleReading(None, problems=tuple(problems))
-    notes = [str(note) for note in reading.notes]
     if reading.problems:
         _refuse(reading.problems, as_json=as_json)
     elif as_json:
+        notes = [dataclasses.asdict(note) for note in reading.notes]
         click.echo(json.dumps({"problems": [], "notes": notes}))
     else:
-        for line in ("The bundle can be imported.", *notes):
-            click.echo(_line(line))
+        click.echo("The bundle can be imported.")
+        _report(reading.notes)
 
 
 def _made(imported: services.Imported, viewer: Viewer, *, publish: bool) -> dict[str, Any]:
@@ -88,7 +90,7 @@ def _made(imported: services.Imported, viewer: Viewer, *, publish: bool) -> dict
             "title": competition.title,
             "url": f"{settings().base_url.rstrip('/')}/benchmarks/{competition.id}",
             "is_published": competition.is_published,
-            "notes": list(imported.notes),
+            "notes": [dataclasses.asdict(note) for note in imported.notes],
             "problems": [],
         }
 
@@ -99,8 +101,23 @@ def _show(made: dict[str, Any], *, as_json: bool) -> None:
         return
     state = "published" if made["is_published"] else "not published yet"
     click.echo(_line(f"Imported “{made['title']}”, {state}: {made['url']}"))
-    for note in made["notes"]:
-        click.echo(_line(note))
+    _report(fields.Note(**note) for note in made["notes"])
+
+
+_HEADINGS = {
+    NoteKind.CHANGED: "Changed:",
+    NoteKind.NO_EQUIVALENT: "Without equivalent here:",
+    NoteKind.IGNORED: "Ignored:",
+    NoteKind.CONVERTED: "Converted:",
+}
+
+
+def _report(notes: Iterable[fields.Note]) -> None:
+    """Print every note on a line of its own, under the title of its kind."""
+    for kind, of_kind in itertools.groupby(notes, key=lambda note: note.kind):
+        click.echo(_HEADINGS[kind])
+        for note in of_kind:
+            click.echo(f"  {_line(str(note))}")
 
 
 def _refuse(problems: Sequence[Problem], *, as_json: bool) -> None:

@@ -421,7 +421,7 @@ def test_second_leaderboard_is_kept_with_a_note() -> None:
         ("key: main", "key: main\n  submission_rule: Best", "line 20, leaderboards[0].submission_rule: Found “Best”; expected Add or Add_And_Delete or Add_And_Delete_Multiple or Force_Last or Force_Latest_Multiple or Force_Best."),
         ("leaderboards:\n", "leaderboard: []\nleaderboards:\n", "line 17, leaderboard: Found both leaderboard and leaderboards; expected one of the two keys."),
         ("index: 0\n  name: Task", f"index: 0\n  key: {KEY[:-1]}", f"line 10, tasks[0].key: Found “{KEY[:-1]}”; expected the key (a UUID) of something stored here."),
-        ("version: 2", "version: 3", "line 1, version: Found “3”; expected 2."),
+        ("version: 2", "version: 3", "line 1, version: Found “3”; expected 2, or 1.5 of CodaLab."),
         ("title: A b", "fact_sheet: [1]\ntitle: A b", "line 2, fact_sheet: Found a list of 1; expected a mapping of question keys to questions."),
         ("title: A b", "fact_sheet: {q: {key: p, title: Q, type: text}}\ntitle: A b", "line 2, fact_sheet.q.key: Found “p”; expected the name of the question itself, “q”."),
         ("title: A b", "fact_sheet: {q: {title: Q, type: number}}\ntitle: A b", "line 2, fact_sheet.q.type: Found “number”; expected checkbox or text or select."),
@@ -453,13 +453,6 @@ def test_all_problems_come_at_once_and_leave_no_draft() -> None:
         "competition.yaml, line 21, leaderboards[0].columns[0].key",
     ]
     assert reading.draft is None
-
-
-@pytest.mark.parametrize("version", ["version: 1", "version: 1.5", "version: '1'", ""])
-def test_older_format_gets_one_sentence(version: str) -> None:
-    reading = read_manifest(f"{version}\ntitle: Old\nphases: {{1: {{label: Dev}}}}\n")
-    (problem,) = reading.problems
-    assert "the older bundle format. This release reads version 2 only" in problem.sentence
 
 
 @pytest.mark.security

@@ -277,3 +277,19 @@ def test_bad_bundle_shows_all_its_problems(app: Flask, cast: Cast) -> None:
     assert "there are 2 problems" in page
     assert page.count("<tr>") == 3
     assert MANIFEST not in page
+
+
+def test_report_is_grouped_by_what_became_of_things(app: Flask, cast: Cast) -> None:
+    notes = [
+        {"where": "competition.yaml, line 3, phases.1.color", "sentence": "No colours.", "kind": "no_equivalent"},
+        {"where": "", "sentence": "Another name.", "kind": "converted"},
+        {"where": "", "sentence": "Of before there were kinds."},
+    ]  # fmt: skip
+    done = make_import(cast, state=ImportState.FINISHED, notes=notes)
+    text = " ".join(browser(app, cast.olga).get(f"/bundles/{done.id}").text.split())
+    found = [text.index(words) for words in (
+        "Without equivalent", "No colours.", "competition.yaml, line 3, phases.1.color", "Ignored",
+        "Of before there were kinds.", "Converted", "Another name.",
+    )]  # fmt: skip
+    assert found == sorted(found)
+    assert "Changed" not in text

@@ -15,6 +15,7 @@ from app.competitions.models import Competition
 from app.platform.db import db
 from app.resources.models import StoredFile
 from tests.bundles.bundle_factories import MANIFEST, changed, make_files, zip_of
+from tests.bundles.legacy import manifests as legacy
 from tests.factories import make_user
 from tests.fakes.storage import FakeStore
 
@@ -57,7 +58,10 @@ def test_import_can_publish_and_speak_json(app: Flask, write: Any) -> None:
     made = db.session.scalars(select(Competition)).one()
     assert result.exit_code == 0, result.output
     answer = json.loads(result.stdout)
-    assert len(answer.pop("notes")) == 1
+    (note,) = answer.pop("notes")
+    assert note["kind"] == "ignored"
+    assert note["where"].endswith("published")
+    assert "A bundle cannot set this" in note["sentence"]
     assert answer == {
         "competition_id": made.id, "title": "A benchmark", "is_published": True, "problems": [],
         "url": f"http://localhost/benchmarks/{made.id}",
@@ -115,6 +119,26 @@ def test_unknown_owner_is_refused(app: Flask, write: Any) -> None:
     assert "There is no account named nobody." in result.stderr
     assert call(app, "import", "missing.zip", "--owner", "x").exit_code == 2
     assert competitions() == 0
+
+
+def test_check_groups_its_report_by_kind(app: Flask, write: Any) -> None:
+    result = call(
+        app, "check", write(legacy.PLAIN.replace("label: Final", "label: F\n    color: red"))
+    )
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "The bundle can be imported."
+    headings = [line for line in lines[1:] if not line.startswith("  ")]
+    assert headings == ["Changed:", "Without equivalent here:", "Converted:"]
+    assert lines[lines.index("Without equivalent here:") + 1] == (
+        "  competition.yaml, line 16, phases.2.color: Phases have no colours here."
+    )
+
+
+def test_check_speaks_json(app: Flask, write: Any) -> None:
+    answer = json.loads(call(app, "check", write(legacy.PLAIN), "--json").stdout)
+    assert answer["problems"] == []
+    assert {note["kind"] for note in answer["notes"]} == {"changed", "converted"}
 
 
 def test_check_imports_nothing(app: Flask, write: Any) -> None:
