@@ -64,7 +64,7 @@ async function sendBatch(file, { part_bytes: size, arrived, urls }, signal, prog
 // Returns what to tell the person, empty when all parts have arrived (or the person cancelled).
 export async function sendParts(upload, file, { parts_url: url, cancel_url: cancelUrl }) {
   const { signal } = upload.stop;
-  const forget = () => fetch(cancelUrl, { method: "POST", headers: upload.headers(), redirect: "manual" });
+  const forget = () => fetch(cancelUrl, { method: "POST", headers: upload.headers() });
   signal.addEventListener("abort", () => forget().catch(() => {})); // only a person aborts: a lost page just ends
   const progress = (sent) => upload.progress(sent, file.size);
   let arrived = -1;

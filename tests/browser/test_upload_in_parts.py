@@ -1,0 +1,84 @@
+"""A large file on its way: the network is lost, the page is closed, and nothing is sent twice."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+from playwright.sync_api import Response, Route, expect
+
+from tests.browser.conftest import People
+from tests.browser.person import Person
+from tests.browser.world import World
+
+PART = 16 * 1024**2
+_PART_3 = re.compile(r"[?&]partNumber=3(&|$)")
+
+
+def _large_zip(folder: Path) -> Path:
+    path = folder / "numbers.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("zeros.bin", bytes(4 * PART + 1000))
+    return path
+
+
+def _begin(person: Person, world: World, path: Path) -> None:
+    person.go(world.path("library.new"))
+    person.page.get_by_label("Name", exact=True).fill("Numbers")
+    person.page.get_by_label("What it is").select_option("input_data")
+    person.page.locator('input[type="file"]').set_input_files(path)
+    person.press("Upload")
+
+
+def _watch_parts(person: Person) -> list[int]:
+    """Return a list that the number of each part joins that the store takes."""
+    taken: list[int] = []
+
+    def note(answer: Response) -> None:
+        found = re.search(r"[?&]partNumber=(\d+)", answer.url)
+        if found and answer.request.method == "PUT" and answer.status == 200:
+            taken.append(int(found[1]))
+
+    person.context.on("response", note)
+    return taken
+
+
+def test_upload_goes_on_after_a_lost_network_and_a_closed_page(
+    world: World, people: People, tmp_path: Path
+) -> None:
+    path = _large_zip(tmp_path)
+    person = people(world.stack, world.cookie("petra"))
+    taken = _watch_parts(person)
+    person.context.route(_PART_3, lambda route: route.abort("internetdisconnected"))
+    _begin(person, world, path)
+    panel = person.page.locator("[data-upload-status]")
+    expect(panel).to_contain_text("waiting for it to come back")
+
+    person.page.close()  # with the laptop
+    person.page = person.context.new_page()
+    _begin(person, world, path)
+    expect(person.page.locator("[data-upload-status]")).to_contain_text("waiting for it")
+
+    person.context.unroute(_PART_3)  # the network is back, and the page finds out by itself
+    expect(person.page.get_by_role("heading", name="Numbers", level=1)).to_be_visible()
+    expect(person.page.get_by_role("link", name=re.compile("Download"))).to_be_visible()
+    assert sorted(taken) == [1, 2, 3, 4, 5]
+    person.problems.clear()  # failed loads, on purpose
+
+
+def test_cancelled_upload_is_forgotten(world: World, people: People, tmp_path: Path) -> None:
+    path = _large_zip(tmp_path)
+    person = people(world.stack, world.cookie("wanda"))
+
+    def hold(route: Route) -> None:
+        """Let no second part through: the upload is under way when it is cancelled."""
+
+    person.context.route(re.compile(r"[?&]partNumber=2(&|$)"), hold)
+    _begin(person, world, path)
+    expect(person.page.locator("[data-upload-text]")).to_contain_text("sent")
+    with person.page.expect_response(re.compile("/resources/$")):
+        person.page.get_by_role("button", name="Cancel upload").click()
+    expect(person.page.locator("[data-upload-text]")).to_contain_text("Upload cancelled")
+    person.go(world.path("library.listing"))
+    expect(person.page.get_by_text("No files yet")).to_be_visible()
