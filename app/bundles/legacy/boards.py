@@ -128,7 +128,11 @@ def _column(key: str, section: Section, groups: Mapping[str, _Group], around: Se
             if name not in _names(around):
                 computed.wrong("fields", f"“{name[:60]}”", "keys of columns")
         means = "ranks" if operation is Computation.AVG_DENSE_RANK else "reciprocal ranks"
-        sentence = f"As on CodaLab, the column is the mean of {means} in {', '.join(fields)}."
+        weights = f", weighted {', '.join(_listed(computed, 'weights'))}"
+        sentence = (
+            f"As on CodaLab, the column is the mean of {means} in {', '.join(fields)}"
+            f"{weights if computed.has('weights') else ''}."
+        )
         section.note("computed", sentence, NoteKind.CONVERTED)
     preference = section.whole("selection_default", 0)
     if preference:

@@ -188,7 +188,7 @@ def _phase(window: _Window, index: int, members: Members, rule: SubmissionRule) 
     hides = _hides_results(section)
     own_rule = _rule(section, hides_results=hides)
     if window.tracks > 1:
-        sentence = f"The phase is open beside the {window.tracks - 1} other of the same parent."
+        sentence = "The phase is open side by side with the others of its parent."
         section.note("parent_phasenumber", sentence, NoteKind.CONVERTED)
     return PhaseDraft(
         name=section.text("label"),

@@ -93,7 +93,11 @@ def test_nothing_of_a_bundle_is_lost_silently() -> None:
         ("phases.4.auto_migration", NoteKind.CHANGED, "from one of the phases side by side"),
         ("leaderboard.leaderboards.SECOND", NoteKind.CHANGED, "will stand unused"),
         ("leaderboard.columns.time", NoteKind.CHANGED, "it stands there too, hidden"),
-        ("leaderboard.columns.ranks.computed", NoteKind.CONVERTED, "mean of ranks in core, time"),
+        (
+            "leaderboard.columns.ranks.computed",
+            NoteKind.CONVERTED,
+            "ranks in core, time, weighted 3, 1.",
+        ),
         ("leaderboard.columns.mrr.computed", NoteKind.CONVERTED, "reciprocal ranks in core, whole"),
     ],
 )
