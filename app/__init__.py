@@ -41,6 +41,10 @@ from app.resources.library.routes import bp as library_bp
 from app.resources.parts import jobs as part_jobs
 from app.resources.parts.routes import bp as parts_bp
 from app.resources.routes import bp as resources_bp
+from app.resources.space import cleanup
+from app.resources.space import queries as space
+from app.resources.space.items import OUTPUTS
+from app.resources.space.routes import bp as space_bp
 from app.settings import Settings
 from app.submissions import dispatch, footprint, load, outcome
 from app.submissions import queries as submission_queries
@@ -101,6 +105,7 @@ def _features(app: Flask) -> None:
     app.register_blueprint(resources_bp)
     app.register_blueprint(parts_bp)
     app.register_blueprint(library_bp)
+    app.register_blueprint(space_bp)
     app.register_blueprint(competitions_bp)
     app.register_blueprint(submissions_bp)
     app.register_blueprint(live_bp)
@@ -125,6 +130,10 @@ def _features(app: Flask) -> None:
     resources.shown_images[:] = [handouts.shows_picture]
     uses.uses_of[:] = [handouts.uses_of, footprint.uses_of, bundle_queries.uses_of]
     uses.kept_secret_by[:] = [handouts.kept_secret_by]
+    space.kept_besides[:] = [footprint.kept]
+    cleanup.clearings[:] = [
+        cleanup.Clearing(OUTPUTS, footprint.failed_outputs, footprint.clear_failed_outputs)
+    ]
     AppJob.allowed = {
         "app.bundles.jobs.unpack": bundle_jobs.unpack,
         "app.resources.parts.jobs.check": part_jobs.check,

@@ -69,6 +69,7 @@ class Act(StrEnum):
     QUEUE_SHARE = "queue:share"
     QUEUE_USE = "queue:use"
     QUEUE_VIEW = "queue:view"
+    QUOTA_SET = "quota:set"
     SOLUTION_USE = "solution:use"
     STYLEGUIDE_VIEW = "styleguide:view"
     SUBMISSION_CANCEL = "submission:cancel"
@@ -230,6 +231,7 @@ RULES: dict[Act, tuple[Predicate, ...]] = {
     Act.QUEUE_SHARE: (_queue_owner, _staff),
     Act.QUEUE_USE: (_queue_to_run_on,),
     Act.QUEUE_VIEW: (_open_to_all, _queue_owner, _queue_member, _staff),
+    Act.QUOTA_SET: (_staff,),
     Act.SOLUTION_USE: (_owner,),
     Act.STYLEGUIDE_VIEW: (_staff,),
     Act.SUBMISSION_CANCEL: (_owner, _organizer, _staff),
@@ -266,6 +268,7 @@ _REFUSALS = {
     Act.FILE_CHANGE: "This file is somebody else's.",
     Act.FILE_EDIT: "Only the owner of this file may change it.",
     Act.FILE_UPLOAD: "Log in to upload a file.",
+    Act.QUOTA_SET: "Only an administrator sees and sets the quota of others.",
     Act.SUBMISSION_CREATE: "Only approved participants may submit. Register for the benchmark first.",
     Act.PARTICIPANT_DECIDE: "Only the organizers decide who takes part.",
     Act.COMPETITION_PUBLISH: "Only the organizers may publish or unpublish this benchmark.",

@@ -83,6 +83,8 @@ class Settings:
     """The largest submission or bundle (in MiB) that somebody may upload."""
     dataset_mib: int = 20480
     """The largest dataset or program (in MiB) that somebody may keep on the server."""
+    quota_gib: float = 15.0
+    """How much (in GiB) one person may store, unless an administrator grants more."""
     session_idle_h: float = 12.0
     """After how many hours without a click a log-in ends; 0 means not before its 30 days."""
     sign_up: bool = True

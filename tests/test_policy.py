@@ -144,6 +144,7 @@ MATRIX: dict[Act, dict[str, str]] = {
         "public queue": PEOPLE,
         "retired queue": "OR",
     },
+    Act.QUOTA_SET: {"nothing": "R"},
     Act.SOLUTION_USE: {"solution": "O"},
     Act.STYLEGUIDE_VIEW: {"nothing": "R"},
     Act.SUBMISSION_CANCEL: {

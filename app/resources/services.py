@@ -15,6 +15,7 @@ from app.policy import Act, Viewer, require
 from app.resources import filenames, limits, queries
 from app.resources.measuring import Measured, copy
 from app.resources.models import FileKind, StoredFile
+from app.resources.space import queries as space
 
 UPLOAD_LIFE = timedelta(hours=1)
 LINK_LIFE = timedelta(minutes=15)
@@ -48,6 +49,7 @@ def start_upload(
     require(actor, Act.FILE_UPLOAD)
     name = limits.named(file_name)
     limits.check_size(size_bytes, kind)
+    space.check_room(owner_of(actor), size_bytes)
     place = new_ref(PRIVATE, "uploads", f"{kind}.zip")
     file = StoredFile(
         owner_id=owner_of(actor), kind=kind, name=name, file_name=name, bucket=place.bucket,
@@ -71,12 +73,14 @@ def complete_upload(actor: Viewer, file: StoredFile, *, now: datetime) -> Stored
     require(actor, Act.FILE_CHANGE, file)
     if file.is_complete:
         return file
-    file_id, kind = file.id, FileKind(file.kind)
+    file_id, kind, announced = file.id, FileKind(file.kind), file.size_bytes
     sent = ObjectRef(file.bucket, file.upload_key)
     release()
     kept = new_place(kind)
     try:
         size, sha256 = _take_over(sent, kept, kind)
+        if size > announced:
+            _check_more_room(owner_of(actor), size - announced, kept)
     except (Invalid, TooLarge, NotFound, Unavailable, Refused) as error:
         # The first of two clicks deletes what was sent, perhaps while the second one reads it.
         file = db.session.get_one(StoredFile, file_id, populate_existing=True)
@@ -117,6 +121,8 @@ def receive(
     size = stream.tell()
     limits.check_size(size, kind)
     limits.check_zip(stream, kind)
+    space.check_room(owner_of(actor), size)
+    release()
     file = store_file(owner_of(actor), kind, name, stream, size, now=now)
     db.session.add(file)
     db.session.flush()
@@ -231,6 +237,15 @@ def owner_of(actor: Viewer) -> int:
     if actor.user_id is None:
         raise Forbidden("Log in to upload a file.")
     return actor.user_id
+
+
+def _check_more_room(owner_id: int, size_bytes: int, kept: ObjectRef) -> None:
+    """Refuse what is larger than announced and does not fit; its copy goes, too."""
+    try:
+        space.check_room(owner_id, size_bytes)
+    except TooLarge:
+        forget([kept])
+        raise
 
 
 def _take_over(sent: ObjectRef, kept: ObjectRef, kind: FileKind) -> tuple[int, str]:

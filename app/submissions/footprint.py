@@ -1,13 +1,23 @@
-"""What submissions keep in the store: the files that they name."""
+"""What submissions keep in the store: the files that they name, their outputs and logs."""
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from collections.abc import Collection
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.competitions.models import Competition, Phase
-from app.platform.db import db
+from app.platform.db import after_commit, db
+from app.resources import services as resources
 from app.resources.library.places import Use
-from app.submissions.models import Submission
+from app.resources.space.items import LOGS, OUTPUTS, SHOWN, Item
+from app.submissions.models import Attempt, Run, RunOutput, State, Submission
+
+T = TypeVar("T", bound=tuple[Any, ...])
+_OVER = (State.FAILED, State.CANCELLED)
 
 
 def uses_of(file_id: int) -> list[Use]:
@@ -29,3 +39,64 @@ def uses_of(file_id: int) -> list[Use]:
         )
         for competition_id, title, count in rows
     ]
+
+
+def kept(user_id: int) -> dict[str, tuple[int, int]]:
+    """Return how many outputs and logs a person's submissions have, and their bytes.
+
+    Re-runs are left out: an organizer asked for them.
+    """
+    outputs = db.session.execute(
+        _own(select(func.count(), func.sum(RunOutput.size_bytes)), RunOutput.run_id, user_id)
+    ).one()
+    logs = db.session.execute(
+        _own(select(func.count(), func.sum(Attempt.log_chars)), Attempt.run_id, user_id).where(
+            Attempt.log_chars > 0
+        )
+    ).one()
+    return {
+        OUTPUTS: (outputs[0], int(outputs[1] or 0)),
+        LOGS: (logs[0], int(logs[1] or 0)),
+    }
+
+
+def failed_outputs(user_id: int) -> list[Item]:
+    """Return a person's submissions that failed or were cancelled and left outputs behind."""
+    rows = db.session.execute(
+        _own(
+            select(Submission.id, Competition.title, func.sum(RunOutput.size_bytes)),
+            RunOutput.run_id,
+            user_id,
+        )
+        .join(Phase, Phase.id == Submission.phase_id)
+        .join(Competition, Competition.id == Phase.competition_id)
+        .where(Submission.state.in_(_OVER))
+        .group_by(Submission.id, Competition.title)
+        .order_by(func.sum(RunOutput.size_bytes).desc(), Submission.id)
+        .limit(SHOWN)
+    )
+    return [
+        Item(one, f"{one}: {title}", int(size), "submissions.detail") for one, title, size in rows
+    ]
+
+
+def clear_failed_outputs(user_id: int, submission_ids: Collection[int]) -> int:
+    """Delete what failed submissions of a person left, but for their logs; returns the bytes."""
+    outputs = db.session.scalars(
+        _own(select(RunOutput), RunOutput.run_id, user_id).where(
+            Submission.state.in_(_OVER), Submission.id.in_(submission_ids)
+        )
+    ).all()
+    for output in outputs:
+        after_commit(partial(resources.forget, (output.ref,)))
+        db.session.delete(output)
+    db.session.flush()
+    return sum(output.size_bytes for output in outputs)
+
+
+def _own(statement: Select[T], run_id: InstrumentedAttribute[int], user_id: int) -> Select[T]:
+    return (
+        statement.join(Run, Run.id == run_id)
+        .join(Submission, Submission.id == Run.submission_id)
+        .where(Submission.owner_id == user_id, Submission.rerun_of_id.is_(None))
+    )

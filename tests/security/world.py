@@ -142,6 +142,8 @@ FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
     "resources.start_upload": lambda _: {
         "kind": "submission", "file_name": "a.zip", "file_size": "100",
     },
+    "space.clear": lambda _: {"id": "0"},
+    "space.grant": lambda _: {"person": "olga", "gib": "20"},
     "submissions.create": lambda world: {
         "file": world.arguments["file"], "idempotency_key": "one click",
     },
@@ -195,6 +197,8 @@ def make_world(app: Flask, *, is_published: bool = True) -> World:
         "library.withdraw": {"key": uuid.UUID(public_file.key)},
         "parts.cancel": half,
         "parts.next_parts": half,
+        "space.clear": {"group": "files"},
+        "space.confirm_clear": {"group": "files"},
         "submissions.cancel": {"submission_id": running.id},
         "submissions.start": {"submission_id": held.id},
         "worker_api.events": {"run_id": live.id},

@@ -24,6 +24,7 @@ from app.resources import limits
 from app.resources import services as resources
 from app.resources.measuring import MIB
 from app.resources.models import FileKind, PartUpload, StoredFile
+from app.resources.space import queries as space
 
 FROM_BYTES = 32 * MIB
 """Smaller files come in one piece."""
@@ -81,11 +82,13 @@ def begin(
     if known is not None and _goes_on(known, now):
         return known
     forgotten_id = known.id if known is not None else 0
+    space.check_room(owner_id, size_bytes if known is None else 0)
     release()
     place = resources.new_place(kind)
     upload_id = store().open_parts(place, "application/zip")
     if forgotten := _by_id(forgotten_id):
         drop(forgotten)
+        db.session.flush()
     file = StoredFile(
         owner_id=owner_id, kind=kind, name=name, file_name=name, bucket=place.bucket,
         object_key=place.key, size_bytes=size_bytes, created_at=now,

@@ -258,6 +258,7 @@ def test_upload_over_the_limit_is_refused_before_it_begins(app: Flask, actor: Vi
         services.begin(actor, FileKind.INPUT_DATA, "a.tar", 10, 0, now=NOW)
 
 
-def test_parts_of_a_huge_file_grow_so_that_stores_take_them(actor: Viewer) -> None:
+def test_parts_of_a_huge_file_grow_so_that_stores_take_them(app: Flask, actor: Viewer) -> None:
+    app.extensions["plumbline.settings"] = make_settings(quota_gib=100.0)
     size = 20 * 1024**3
     assert size / upload_of(begun(actor, size)).part_bytes <= 10_000
