@@ -23,6 +23,8 @@ from app.bundles import queries as bundle_queries
 from app.bundles.routes import bp as bundles_bp
 from app.competitions import handouts, routing
 from app.competitions.routes import bp as competitions_bp
+from app.competitions.tasks import queries as task_queries
+from app.competitions.tasks.routes import bp as tasks_bp
 from app.home.routes import bp as home_bp
 from app.leaderboards import queries as board_queries
 from app.leaderboards import services as leaderboards
@@ -46,7 +48,7 @@ from app.resources.space import queries as space
 from app.resources.space.items import OUTPUTS
 from app.resources.space.routes import bp as space_bp
 from app.settings import Settings
-from app.submissions import dispatch, footprint, load, outcome
+from app.submissions import dispatch, footprint, load, outcome, revisions
 from app.submissions import queries as submission_queries
 from app.submissions.activity.routes import bp as activity_bp
 from app.submissions.live.routes import bp as live_bp
@@ -107,6 +109,7 @@ def _features(app: Flask) -> None:
     app.register_blueprint(library_bp)
     app.register_blueprint(space_bp)
     app.register_blueprint(competitions_bp)
+    app.register_blueprint(tasks_bp)
     app.register_blueprint(submissions_bp)
     app.register_blueprint(live_bp)
     app.register_blueprint(organizing_bp)
@@ -127,6 +130,7 @@ def _features(app: Flask) -> None:
     queue_queries.waiting_on[:] = [load.waiting_on]
     queue_queries.troubles_of[:] = [load.troubles_of]
     resources.handouts[:] = [handouts.gives_out]
+    task_queries.run_on[:] = [revisions.was_run]
     resources.shown_images[:] = [handouts.shows_picture]
     uses.uses_of[:] = [handouts.uses_of, footprint.uses_of, bundle_queries.uses_of]
     uses.kept_secret_by[:] = [handouts.kept_secret_by]

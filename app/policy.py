@@ -14,7 +14,7 @@ from app.bundles.models import BundleImport
 from app.competitions.models import Competition, Leaderboard, Membership, Phase
 from app.errors import Forbidden
 from app.queues.models import ComputeQueue, Role
-from app.resources.models import Solution, StoredFile, Task
+from app.resources.models import Solution, StoredFile, Task, TaskRole
 from app.submissions.models import Submission
 
 
@@ -79,7 +79,11 @@ class Act(StrEnum):
     SUBMISSION_VIEW = "submission:view"
     SUBMISSION_VIEW_OUTPUTS = "submission:view-outputs"
     SUBMISSION_VIEW_SCORES = "submission:view-scores"
+    TASK_CREATE = "task:create"
+    TASK_EDIT = "task:edit"
+    TASK_SHARE = "task:share"
     TASK_USE = "task:use"
+    TASK_VIEW = "task:view"
 
 
 def _competition(thing: Thing) -> Competition | None:
@@ -156,6 +160,17 @@ def _owner_who_may_see_scores(viewer: Viewer, thing: Thing) -> bool:
 
 def _shared(_viewer: Viewer, thing: Thing) -> bool:
     return isinstance(thing, StoredFile | Task) and thing.is_public
+
+
+def _task_member(viewer: Viewer, thing: Thing) -> bool:
+    """Ask with its shares loaded."""
+    return isinstance(thing, Task) and viewer.user_id in {one.user_id for one in thing.shares}
+
+
+def _task_user(viewer: Viewer, thing: Thing) -> bool:
+    return isinstance(thing, Task) and (viewer.user_id, TaskRole.USE) in {
+        (one.user_id, one.role) for one in thing.shares
+    }
 
 
 def _queue_owner(viewer: Viewer, thing: Thing) -> bool:
@@ -241,7 +256,11 @@ RULES: dict[Act, tuple[Predicate, ...]] = {
     Act.SUBMISSION_VIEW: (_owner, _organizer, _staff),
     Act.SUBMISSION_VIEW_OUTPUTS: (_owner_who_may_see_outputs, _organizer, _staff),
     Act.SUBMISSION_VIEW_SCORES: (_owner_who_may_see_scores, _organizer, _staff),
-    Act.TASK_USE: (_owner, _shared),
+    Act.TASK_CREATE: (_signed_in,),
+    Act.TASK_EDIT: (_owner,),
+    Act.TASK_SHARE: (_owner, _staff),
+    Act.TASK_USE: (_owner, _shared, _task_user),
+    Act.TASK_VIEW: (_owner, _shared, _task_member, _staff),
 }
 """Any predicate that holds is enough; an act without a row is allowed to nobody."""
 
@@ -275,5 +294,9 @@ _REFUSALS = {
     Act.QUEUE_CREATE: "Log in to make a queue.",
     Act.QUEUE_EDIT: "Only the owner of this queue and its collaborators may change it.",
     Act.QUEUE_SHARE: "Only the owner of this queue may do this.",
+    Act.TASK_CREATE: "Log in to make a task.",
+    Act.TASK_EDIT: "Only the owner of this task may change it.",
+    Act.TASK_SHARE: "Only the owner of this task may do this.",
+    Act.TASK_USE: "This task is not yours to use. Ask its owner to share it with you.",
     Act.QUEUE_USE: "This queue is not yours to use. Ask its owner to share it with you.",
 }

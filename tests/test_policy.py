@@ -13,7 +13,7 @@ from app.competitions.models import Competition, Leaderboard, Membership, Phase
 from app.errors import Forbidden
 from app.policy import RULES, Act, Thing, Viewer, can, require
 from app.queues.models import ComputeQueue, QueueMember, Role
-from app.resources.models import Solution, StoredFile, Task
+from app.resources.models import Solution, StoredFile, Task, TaskRole, TaskShare
 from app.submissions.models import Submission
 
 PUBLISHED, HIDDEN, OTHER = 1, 2, 3
@@ -81,6 +81,13 @@ THINGS: dict[str, Thing] = {
     "public file": StoredFile(owner_id=OLGA, is_public=True),
     "task": Task(owner_id=OLGA, is_public=False),
     "public task": Task(owner_id=OLGA, is_public=True),
+    "shared task": Task(
+        owner_id=OLGA,
+        shares=[
+            TaskShare(user_id=PAVEL, role=TaskRole.VIEW),
+            TaskShare(user_id=24, role=TaskRole.USE),
+        ],
+    ),
     "solution": Solution(owner_id=OLGA),
     "default queue": ComputeQueue(is_default=True),
     "private queue": _queue(),
@@ -176,7 +183,11 @@ MATRIX: dict[Act, dict[str, str]] = {
         "submission whose results are hidden": "OR",
         "trial of a submission": "OR",
     },
-    Act.TASK_USE: {"task": "O", "public task": ALL},
+    Act.TASK_CREATE: {"nothing": PEOPLE},
+    Act.TASK_EDIT: {"task": "O", "public task": "O", "shared task": "O"},
+    Act.TASK_SHARE: {"task": "OR", "public task": "OR", "shared task": "OR"},
+    Act.TASK_USE: {"task": "O", "public task": ALL, "shared task": "QO"},
+    Act.TASK_VIEW: {"task": "OR", "public task": ALL, "shared task": "PQOR"},
 }
 
 CELLS = [(act, thing, who) for act, row in MATRIX.items() for thing, who in row.items()]
@@ -221,7 +232,8 @@ V a visitor · L a visitor who followed the preview link · M the same, logged i
 W waits for approval · D was declined · P a participant, whose submission it is · Q another
 participant · O the organizer, who owns the files, tasks, imports and queues · R an administrator
 
-A shared queue has P as a collaborator and Q as an organizer; a retired one was public.
+A shared queue has P as a collaborator and Q as an organizer; a retired one was public. A shared task
+lets P see it and Q use it.
 
 """
 

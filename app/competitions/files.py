@@ -47,7 +47,8 @@ def visible(
 
     Starting kits, public data and solutions are for participants; ingestion programs and input data
     when the organizer says so. Reference data and scoring programs, which may quote it, never leave
-    the organizers, whatever else the same file is used for.
+    the organizers, whatever else the same file is used for. The files of somebody else's task, which
+    its owner shares or made public, are run here and given to nobody, organizers included.
 
     Args:
         phases: with starting kit, public data and tasks with all files of their revisions loaded.
@@ -103,8 +104,13 @@ def _of_tasks(competition: Competition, phases: Iterable[Phase]) -> Iterator[Fil
                 (current.scoring_program, FileKind.SCORING_PROGRAM, Audience.ORGANIZERS),
                 (current.reference_data, FileKind.REFERENCE_DATA, Audience.ORGANIZERS),
             ):
-                if file is not None:
+                if file is not None and _may_give(competition, file):
                     yield FileRow(file, kind, seen_by, (Use(phase.name, task.name),))
+
+
+def _may_give(competition: Competition, file: StoredFile) -> bool:
+    """Return whether a benchmark may give out a file: one of a borrowed task is only run."""
+    return file.owner_id == competition.owner_id or file.is_public
 
 
 def _of_solutions(solutions: Iterable[Solution]) -> Iterator[FileRow]:

@@ -15,6 +15,7 @@ from app.competitions.drafts import (
     PhaseDraft,
     Problem,
     QuestionType,
+    TaskDraft,
     TaskIndex,
 )
 
@@ -81,24 +82,32 @@ def _tasks(draft: CompetitionDraft) -> Iterator[Problem]:
     places = [place(task, "tasks", i) for i, task in enumerate(draft.tasks)]
     yield from _unique("index", places, indexes, "task")
     for where, task in zip(places, draft.tasks, strict=True):
-        if task.key is not None:
-            continue
-        yield from _text(f"{where}.name", task.name, f"The name of task {task.index}", MAX_TITLE)
-        yield from _long_text(f"{where}.description", task.description, "The description")
-        if task.scoring_program is None:
-            yield _wrong(
-                f"{where}.scoring_program",
-                f"The scoring program of task {task.index}",
-                "nothing",
-                "a file, a folder or the key of a stored program",
-            )
-        if task.ingestion_only_during_scoring and task.ingestion_program is None:
-            yield _wrong(
-                f"{where}.ingestion_only_during_scoring",
-                "The setting “ingestion only during scoring”",
-                "on, without an ingestion program",
-                "off, or an ingestion program beside it",
-            )
+        yield from _task(f"{where}.", task, f"task {task.index}")
+
+
+def task_problems(draft: TaskDraft) -> list[Problem]:
+    """List everything that keeps ``draft`` from being a task that stands alone."""
+    return list(_task("", draft, "the task"))
+
+
+def _task(at: str, task: TaskDraft, name: str) -> Iterator[Problem]:
+    """Check one task; ``at`` is its place with a dot after it, or empty."""
+    if task.key is not None:
+        return
+    yield from _text(f"{at}name", task.name, f"The name of {name}", MAX_TITLE)
+    yield from _long_text(f"{at}description", task.description, "The description")
+    if task.scoring_program is None:
+        yield _wrong(
+            f"{at}scoring_program", f"The scoring program of {name}", "nothing",
+            "a file, a folder or the key of a stored program",
+        )  # fmt: skip
+    if task.ingestion_only_during_scoring and task.ingestion_program is None:
+        yield _wrong(
+            f"{at}ingestion_only_during_scoring",
+            "The setting “ingestion only during scoring”",
+            "on, without an ingestion program",
+            "off, or an ingestion program beside it",
+        )
 
 
 def _solutions(draft: CompetitionDraft) -> Iterator[Problem]:

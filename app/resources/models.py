@@ -154,11 +154,42 @@ class Task(Base):
     name: Mapped[str] = mapped_column(String(256))
     description: Mapped[str] = mapped_column(Text, default="")
     is_public: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(default=1)
+    """Raised with each change, so that of two people who edit at once the later one is told."""
     created_at: Mapped[datetime]
 
+    owner: Mapped[User] = relationship(lazy="raise_on_sql")
     revisions: Mapped[list[TaskRevision]] = relationship(
         back_populates="task", order_by="TaskRevision.number", lazy="raise_on_sql"
     )
+    shares: Mapped[list[TaskShare]] = relationship(
+        order_by="TaskShare.user_id", lazy="raise_on_sql", passive_deletes=True
+    )
+
+
+class TaskRole(StrEnum):
+    """What a person may do with somebody else's task."""
+
+    VIEW = "view"
+    """See its page: what it is made of, and its revisions."""
+    USE = "use"
+    """Name it in benchmarks of their own as well."""
+
+
+class TaskShare(Base):
+    """A person whom the owner of a task lets see or use it."""
+
+    __tablename__ = "task_shares"
+
+    task_id: Mapped[int] = mapped_column(
+        ForeignKey("tasks.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    role: Mapped[str] = mapped_column(String(8), default=TaskRole.VIEW)
+
+    user: Mapped[User] = relationship(lazy="raise_on_sql")
 
 
 class TaskRevision(Base):

@@ -75,7 +75,10 @@ def usable_tasks(keys: Collection[UUID], viewer: Viewer) -> dict[UUID, Task]:
     found = db.session.scalars(
         select(Task)
         .where(Task.key.in_([str(key) for key in keys]))
-        .options(selectinload(Task.revisions).joinedload(TaskRevision.scoring_program))
+        .options(
+            selectinload(Task.revisions).joinedload(TaskRevision.scoring_program),
+            selectinload(Task.shares),
+        )
     )
     return {UUID(task.key): task for task in found if policy.can(viewer, Act.TASK_USE, task)}
 

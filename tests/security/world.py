@@ -23,7 +23,7 @@ from app.platform import tokens
 from app.platform.db import db
 from app.platform.storage import PUBLIC, RUNS, ObjectRef
 from app.queues.models import ComputeQueue, Machine, QueueMember, Role
-from app.resources.models import FileKind, PartUpload, StoredFile
+from app.resources.models import FileKind, PartUpload, StoredFile, TaskRole, TaskShare
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from tests import factories
 from tests.actors import Cast, browser, make_cast
@@ -148,7 +148,20 @@ FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
         "file": world.arguments["file"], "idempotency_key": "one click",
     },
     "submissions.upload": lambda _: {"file": (io.BytesIO(a_zip()), "a.zip"), "upload_key": ""},
+    "tasks.create": lambda world: {
+        "name": "Triage", "scoring_program_file": (io.BytesIO(a_zip()), "scoring.zip"),
+    },
+    "tasks.publish": lambda _: {"is_understood": "y"},
+    "tasks.save": lambda _: {
+        "name": "Triage", "version": "1",
+        "scoring_program_file": (io.BytesIO(a_zip()), "scoring.zip"),
+    },
+    "tasks.share": lambda _: {"name": "wanda", "role": "use"},
 }  # fmt: skip
+TASK_PAGES = (
+    "detail", "edit", "save", "copy", "share", "unshare", "confirm_public", "publish", "withdraw",
+    "confirm_delete", "delete",
+)  # fmt: skip
 _JSON: Mapping[str, dict[str, Any]] = {
     "worker_api.events": {"attempt": 1, "events": []},
     "worker_api.heartbeat": {"engine": "docker", "trusted_only": False, "details": {}},
@@ -193,7 +206,10 @@ def make_world(app: Flask, *, is_published: bool = True) -> World:
     arguments |= {"queue_id": queue, "machine_id": _machine_of(queue), "user_id": cast.pavel.id}
     public_file = make_file(cast.olga, kind=FileKind.INPUT_DATA, is_public=True)
     half: dict[str, Any] = {"key": uuid.UUID(_half_sent(app, cast).key)}
+    task = factories.make_task(cast.olga, programs=True)
+    save(TaskShare(task_id=task.id, user_id=cast.pavel.id, role=TaskRole.USE))
     special = {
+        **{f"tasks.{name}": {"key": uuid.UUID(task.key)} for name in TASK_PAGES},
         "library.withdraw": {"key": uuid.UUID(public_file.key)},
         "parts.cancel": half,
         "parts.next_parts": half,

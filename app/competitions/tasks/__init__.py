@@ -1,0 +1,1 @@
+"""Tasks as things of their own: made, revised, shared, copied and deleted."""

@@ -1,0 +1,267 @@
+"""Lists of tasks, and one task with everything that its page says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, distinct, false, func, or_, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from app import policy
+from app.competitions.models import Competition, Phase, PhaseTask
+from app.competitions.tasks.contents import ROLES
+from app.errors import NotFound
+from app.platform import paging
+from app.platform.db import db
+from app.policy import Act, Viewer
+from app.resources.models import FileKind, Solution, StoredFile, Task, TaskRevision, TaskShare
+
+PAGE_SIZE = 50
+MAX_CHOICES = 100
+"""How many files of a kind a form offers, the newest first."""
+_SECRET = (FileKind.SCORING_PROGRAM, FileKind.REFERENCE_DATA)
+
+run_on: list[Callable[[int], bool]] = []
+"""Later features that know whether something was run on a task; ``create_app`` fills it."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list is asked for; all of it stands in the address."""
+
+    words: str = ""
+    whose: str = "mine"
+    """``mine``, ``shared`` with me, or ``public``."""
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """One line of a list."""
+
+    task: Task
+    """With its owner."""
+    revision: int
+    benchmarks: int
+    """How many use it."""
+
+
+@dataclass(frozen=True)
+class FileFact:
+    """A file of a revision, as far as the viewer may know it."""
+
+    kind: FileKind
+    file: StoredFile
+    checksum: str
+    """Empty where the viewer may not know it: it would confirm a guess."""
+    can_open: bool
+
+
+@dataclass(frozen=True)
+class RevisionRow:
+    """A revision and its files."""
+
+    revision: TaskRevision
+    files: Sequence[FileFact]
+
+
+@dataclass(frozen=True)
+class PhaseUse:
+    """A phase that uses a task; ``competition_id`` is None where the viewer may not know which."""
+
+    competition_id: int | None
+    title: str
+    phase: str
+
+
+@dataclass(frozen=True)
+class TaskPage:
+    """What the page of a task says."""
+
+    task: Task
+    """With its owner, and the people it is shared with."""
+    revisions: Sequence[RevisionRow]
+    """The current one first."""
+    uses: Sequence[PhaseUse]
+    can_edit: bool
+    can_share: bool
+    can_use: bool
+    can_copy: bool
+
+
+def listing(viewer: Viewer, filters: Filters, page: int) -> paging.Page[TaskRow]:
+    """Return the tasks that a person asks for, in two statements."""
+    where = (_whose(viewer, filters.whose), *_words(filters.words))
+    total = db.session.scalar(select(func.count(Task.id)).where(*where)) or 0
+    found = db.session.execute(
+        select(Task, _current_number(), _count_benchmarks())
+        .where(*where)
+        .order_by(Task.created_at.desc(), Task.id.desc())
+        .limit(PAGE_SIZE)
+        .offset((page - 1) * PAGE_SIZE)
+        .options(joinedload(Task.owner))
+    )
+    return paging.Page([TaskRow(*row) for row in found], page, PAGE_SIZE, total)
+
+
+def _whose(viewer: Viewer, whose: str) -> ColumnElement[bool]:
+    if whose == "public":
+        return Task.is_public.is_(True)
+    if viewer.user_id is None:
+        return false()
+    if whose == "shared":
+        return Task.id.in_(select(TaskShare.task_id).where(TaskShare.user_id == viewer.user_id))
+    return Task.owner_id == viewer.user_id
+
+
+def _words(words: str) -> list[ColumnElement[bool]]:
+    return [
+        or_(
+            func.lower(Task.name).contains(word, autoescape=True),
+            func.lower(Task.description).contains(word, autoescape=True),
+        )
+        for word in words.lower().split()[:10]
+    ]
+
+
+def _current_number() -> ColumnElement[int]:
+    numbers = select(func.max(TaskRevision.number)).where(TaskRevision.task_id == Task.id)
+    return func.coalesce(numbers.scalar_subquery(), 0)
+
+
+def _count_benchmarks() -> ColumnElement[int]:
+    counted = (
+        select(func.count(distinct(Phase.competition_id)))
+        .join(PhaseTask, PhaseTask.phase_id == Phase.id)
+        .where(PhaseTask.task_id == Task.id)
+    )
+    return counted.scalar_subquery()
+
+
+def _loaded(statement: Select[tuple[Task]]) -> Task | None:
+    files = [joinedload(getattr(TaskRevision, kind.value)) for kind in ROLES]
+    return db.session.scalar(
+        statement.options(
+            joinedload(Task.owner),
+            selectinload(Task.shares).joinedload(TaskShare.user),
+            selectinload(Task.revisions).options(*files),
+        ).execution_options(populate_existing=True)
+    )
+
+
+def get(key: UUID, viewer: Viewer) -> Task:
+    """Return a task that this viewer may see, with owner, shares, revisions and their files.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's and not shared.
+    """
+    found = _loaded(select(Task).where(Task.key == str(key)))
+    if found is None or not policy.can(viewer, Act.TASK_VIEW, found):
+        raise NotFound("There is no such task, or it is not yours to see.")
+    return found
+
+
+def get_by_id(task_id: int) -> Task:
+    """Return a task, loaded as :func:`get` does, for a caller who has asked the policy."""
+    found = _loaded(select(Task).where(Task.id == task_id))
+    if found is None:
+        raise NotFound("This task was deleted meanwhile.")
+    return found
+
+
+def files_of(revision: TaskRevision) -> list[StoredFile]:
+    """Return the files of a revision, each once."""
+    files = (getattr(revision, kind.value) for kind in ROLES)
+    return list({file.id: file for file in files if file is not None}.values())
+
+
+def shown(task: Task, viewer: Viewer) -> TaskPage:
+    """Return everything that the page of a task from :func:`get` says."""
+    can_use = policy.can(viewer, Act.TASK_USE, task)
+    files = files_of(task.revisions[-1]) if task.revisions else []
+    return TaskPage(
+        task=task,
+        revisions=[
+            RevisionRow(one, _facts(one, viewer)) for one in reversed(task.revisions)
+        ],
+        uses=[_known_to(use, viewer) for use in _uses(task.id)],
+        can_edit=policy.can(viewer, Act.TASK_EDIT, task),
+        can_share=policy.can(viewer, Act.TASK_SHARE, task),
+        can_use=can_use,
+        can_copy=can_use and all(policy.can(viewer, Act.FILE_USE, file) for file in files),
+    )  # fmt: skip
+
+
+def _facts(revision: TaskRevision, viewer: Viewer) -> list[FileFact]:
+    found = []
+    for kind in ROLES:
+        file: StoredFile | None = getattr(revision, kind.value)
+        if file is not None:
+            sees = policy.can(viewer, Act.FILE_VIEW, file)
+            checksum = file.sha256 if sees or kind not in _SECRET else ""
+            found.append(FileFact(kind, file, checksum, sees))
+    return found
+
+
+def _uses(task_id: int) -> list[tuple[Competition, str]]:
+    rows = db.session.execute(
+        select(Competition, Phase.name)
+        .join(Phase, Phase.competition_id == Competition.id)
+        .join(PhaseTask, PhaseTask.phase_id == Phase.id)
+        .where(PhaseTask.task_id == task_id)
+        .order_by(Competition.id, Phase.index)
+    )
+    return [(competition, phase) for competition, phase in rows]
+
+
+def _known_to(use: tuple[Competition, str], viewer: Viewer) -> PhaseUse:
+    competition, phase = use
+    if policy.can(viewer, Act.COMPETITION_VIEW, competition):
+        return PhaseUse(competition.id, competition.title, phase)
+    return PhaseUse(None, "", "")
+
+
+def uses_of(task_id: int) -> list[PhaseUse]:
+    """Return the phases that use a task; what is not published yet is not named."""
+    return [
+        PhaseUse(one.id, one.title, phase)
+        if one.is_published
+        else PhaseUse(one.id, "a benchmark that is not published", phase)
+        for one, phase in _uses(task_id)
+    ]
+
+
+def was_run(task_id: int) -> bool:
+    """Return whether something was run on a task."""
+    return any(knows(task_id) for knows in run_on)
+
+
+def own_files(viewer: Viewer) -> dict[FileKind, list[StoredFile]]:
+    """Return what a person can make a task of, by kind, the newest first."""
+    return {
+        kind: list(
+            db.session.scalars(
+                select(StoredFile)
+                .where(
+                    StoredFile.owner_id == viewer.user_id,
+                    StoredFile.kind == kind,
+                    StoredFile.is_complete,
+                )
+                .order_by(StoredFile.id.desc())
+                .limit(MAX_CHOICES)
+            )
+        )
+        for kind in ROLES
+    }
+
+
+def solutions_of(task_ids: Collection[int]) -> list[Solution]:
+    """Return the solutions of tasks with their files, the oldest first."""
+    statement = (
+        select(Solution)
+        .where(Solution.tasks.any(Task.id.in_(task_ids)))
+        .options(joinedload(Solution.file))
+        .order_by(Solution.id)
+    )
+    return list(db.session.scalars(statement))

@@ -1,0 +1,151 @@
+"""Which submissions were scored on a revision of a task that is not current any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import joinedload
+
+from app import policy
+from app.competitions.models import Competition, Phase, PhaseTask
+from app.platform import paging
+from app.platform.db import db
+from app.policy import Act, Viewer
+from app.resources.models import Task, TaskRevision
+from app.submissions import reruns
+from app.submissions.models import Run, State, Submission
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """A submission, and what it was scored on."""
+
+    submission: Submission
+    """With owner, phase and file."""
+    scored_on: Sequence[tuple[str, int, int]]
+    """Name of a task, the revision it was scored on, and the current one."""
+
+
+def was_run(task_id: int) -> bool:
+    """Return whether something was run on a task."""
+    return db.session.scalar(select(Run.id).where(Run.task_id == task_id).limit(1)) is not None
+
+
+def current_numbers(phase_id: int) -> Select[tuple[int, int]]:
+    """Select the tasks of a phase and the number of their current revision, where it is not 1."""
+    return (
+        select(TaskRevision.task_id, func.max(TaskRevision.number))
+        .join(PhaseTask, PhaseTask.task_id == TaskRevision.task_id)
+        .where(PhaseTask.phase_id == phase_id)
+        .group_by(TaskRevision.task_id)
+        .having(func.max(TaskRevision.number) > 1)
+    )
+
+
+def listing(actor: Viewer, competition: Competition, page: int) -> paging.Page[Outdated]:
+    """Return the submissions of a benchmark that were scored on an old revision, oldest first.
+
+    Of each the newest re-run counts, and one whose re-run is on its way is not among them.
+
+    Raises:
+        Forbidden: the actor does not organize the benchmark.
+    """
+    policy.require(actor, Act.SUBMISSION_RUN, competition)
+    ids = _ids(competition.id)
+    total = db.session.scalar(select(func.count()).select_from(ids.subquery())) or 0
+    found = db.session.scalars(
+        select(Submission)
+        .where(Submission.id.in_(ids))
+        .options(
+            joinedload(Submission.owner), joinedload(Submission.phase), joinedload(Submission.file)
+        )
+        .order_by(Submission.id)
+        .limit(PAGE_SIZE)
+        .offset((page - 1) * PAGE_SIZE)
+    ).all()
+    scored_on = _scored_on([one.id for one in found])
+    rows = [Outdated(one, scored_on.get(one.id, [])) for one in found]
+    return paging.Page(rows, page, PAGE_SIZE, total)
+
+
+def count(competition: Competition) -> int:
+    """Return how many submissions of a benchmark were scored on an old revision."""
+    ids = _ids(competition.id)
+    return db.session.scalar(select(func.count()).select_from(ids.subquery())) or 0
+
+
+def rerun(
+    actor: Viewer, competition: Competition, ids: Sequence[int] | None, key: str, *, now: datetime
+) -> int:
+    """Run chosen submissions, or all that :func:`listing` lists, on the current revisions.
+
+    Args:
+        ids: None means all.
+        key: names this act, so that a second click does nothing.
+
+    Returns:
+        How many re-runs there are by this act.
+    """
+    policy.require(actor, Act.SUBMISSION_RUN, competition)
+    if ids is None:
+        ids = list(db.session.scalars(_ids(competition.id)))
+    return reruns.rerun(actor, competition, ids, key, now=now)
+
+
+def _ids(competition_id: int) -> Select[tuple[int]]:
+    newest = (
+        select(func.max(Submission.id))
+        .join(Phase, Phase.id == Submission.phase_id)
+        .where(Phase.competition_id == competition_id, Submission.is_trial.is_(False))
+        .group_by(reruns.FAMILY)
+    )
+    current = (
+        select(TaskRevision.task_id, func.max(TaskRevision.number).label("number"))
+        .join(PhaseTask, PhaseTask.task_id == TaskRevision.task_id)
+        .join(Phase, Phase.id == PhaseTask.phase_id)
+        .where(Phase.competition_id == competition_id)
+        .group_by(TaskRevision.task_id)
+        .subquery()
+    )
+    return (
+        select(Submission.id)
+        .join(Run, Run.submission_id == Submission.id)
+        .join(TaskRevision, TaskRevision.id == Run.task_revision_id)
+        .join(current, current.c.task_id == Run.task_id)
+        .join(
+            PhaseTask,
+            (PhaseTask.phase_id == Submission.phase_id) & (PhaseTask.task_id == Run.task_id),
+        )
+        .where(
+            Submission.id.in_(newest),
+            Submission.state == State.FINISHED,
+            TaskRevision.number < current.c.number,
+        )
+        .distinct()
+    )
+
+
+def _scored_on(submission_ids: Sequence[int]) -> dict[int, list[tuple[str, int, int]]]:
+    """Return the old revisions that submissions were scored on, by their ids."""
+    newer = (
+        select(func.max(TaskRevision.number))
+        .where(TaskRevision.task_id == Run.task_id)
+        .correlate(Run)
+        .scalar_subquery()
+    )
+    rows = db.session.execute(
+        select(Run.submission_id, Task.name, TaskRevision.number, newer)
+        .join(TaskRevision, TaskRevision.id == Run.task_revision_id)
+        .join(Task, Task.id == Run.task_id)
+        .where(Run.submission_id.in_(submission_ids), TaskRevision.number < newer)
+        .order_by(Run.submission_id, Run.order)
+    )
+    found: dict[int, list[tuple[str, int, int]]] = {}
+    for submission_id, name, number, current in rows:
+        found.setdefault(submission_id, []).append((name, number, current))
+    return found
