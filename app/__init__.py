@@ -38,6 +38,7 @@ from app.queues import queries as queue_queries
 from app.queues import services as queues
 from app.queues.routes import bp as queues_bp
 from app.resources import queries as resources
+from app.resources.datasets.routes import bp as datasets_bp
 from app.resources.library import uses
 from app.resources.library.routes import bp as library_bp
 from app.resources.parts import jobs as part_jobs
@@ -108,6 +109,7 @@ def _features(app: Flask) -> None:
     app.register_blueprint(parts_bp)
     app.register_blueprint(library_bp)
     app.register_blueprint(space_bp)
+    app.register_blueprint(datasets_bp)
     app.register_blueprint(competitions_bp)
     app.register_blueprint(tasks_bp)
     app.register_blueprint(submissions_bp)

@@ -110,6 +110,8 @@ PAGES = (
     Page("task-edit", "tasks.edit", "olga", {"key": "task"}),
     Page("task-public", "tasks.confirm_public", "olga", {"key": "task"}),
     Page("task-in-use", "tasks.confirm_delete", "olga", {"key": "task"}),
+    Page("datasets", "datasets.listing"),
+    Page("dataset", "datasets.detail", VISITOR, {"key": "public file"}),
     Page("bundle", "bundles.new", "petra"),
     Page("bundle-earlier", "bundles.new", "olga"),
     Page("import", "bundles.detail", "olga", {"import_id": "import"}),

@@ -33,8 +33,9 @@ from app.queues.drafts import QueueDraft
 from app.queues.models import Role
 from app.resources import services as resources
 from app.resources.library import queries as library
-from app.resources.library.drafts import Filters
-from app.resources.models import FileKind
+from app.resources.library import services as library_services
+from app.resources.library.drafts import FileDraft, Filters
+from app.resources.models import FileKind, StoredFile
 from app.settings import Settings
 from app.submissions import queries as submissions
 from app.submissions import services as submission_services
@@ -240,7 +241,9 @@ class World:
             )  # fmt: skip
 
     def _library(self) -> None:
-        """Olga's files: those of her bundles, and one that nothing uses yet."""
+        """Olga's files: those of her bundles, a public one, and one that nothing uses yet."""
+        with unit_of_work():
+            self.ids["public file"] = self._public_file().key
         with unit_of_work():
             file = resources.receive(
                 self._viewer("olga"), FileKind.REFERENCE_DATA, "answers.zip",
@@ -250,6 +253,17 @@ class World:
             self.ids |= {"unused file": file.key, "file": listed.rows[0].file.key}
             made = tasks.listing(self._viewer("olga"), tasks.Filters(), 1)
             self.ids |= {"task": made.rows[-1].task.key}
+
+    def _public_file(self) -> StoredFile:
+        file = resources.receive(
+            self._viewer("olga"), FileKind.PUBLIC_DATA, "numbers.zip",
+            io.BytesIO(benchmarks.result()), now=now(),
+        )  # fmt: skip
+        library_services.describe(
+            self._viewer("olga"), file, FileDraft("Numbers", "Ten of them.", "CC-BY-4.0")
+        )
+        library_services.publish(self._viewer("olga"), file)
+        return file
 
     def _drafts(self) -> None:
         self._imported("draft", benchmarks.bundle("A draft that nobody sees"), publish=False)

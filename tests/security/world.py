@@ -210,6 +210,7 @@ def make_world(app: Flask, *, is_published: bool = True) -> World:
     save(TaskShare(task_id=task.id, user_id=cast.pavel.id, role=TaskRole.USE))
     special = {
         **{f"tasks.{name}": {"key": uuid.UUID(task.key)} for name in TASK_PAGES},
+        "datasets.detail": {"key": uuid.UUID(public_file.key)},
         "library.withdraw": {"key": uuid.UUID(public_file.key)},
         "parts.cancel": half,
         "parts.next_parts": half,

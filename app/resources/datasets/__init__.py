@@ -1,0 +1,1 @@
+"""The public pages of datasets: found by anybody, and by search engines."""
