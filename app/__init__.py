@@ -20,6 +20,9 @@ from app.accounts.routes import login_manager
 from app.api.worker import bp as worker_api_bp
 from app.bundles import jobs as bundle_jobs
 from app.bundles import queries as bundle_queries
+from app.bundles.dumps import jobs as dump_jobs
+from app.bundles.dumps import queries as dump_queries
+from app.bundles.dumps.routes import bp as dumps_bp
 from app.bundles.routes import bp as bundles_bp
 from app.competitions import handouts, routing
 from app.competitions.routes import bp as competitions_bp
@@ -119,6 +122,7 @@ def _features(app: Flask) -> None:
     app.register_blueprint(activity_bp)
     app.register_blueprint(leaderboards_bp)
     app.register_blueprint(bundles_bp)
+    app.register_blueprint(dumps_bp)
     app.register_blueprint(worker_api_bp)
     csrf.exempt(worker_api_bp)  # machines bring bearer tokens; these routes read no cookie
     cli.register(app)
@@ -134,13 +138,16 @@ def _features(app: Flask) -> None:
     resources.handouts[:] = [handouts.gives_out]
     task_queries.run_on[:] = [revisions.was_run]
     resources.shown_images[:] = [handouts.shows_picture]
-    uses.uses_of[:] = [handouts.uses_of, footprint.uses_of, bundle_queries.uses_of]
+    uses.uses_of[:] = [
+        handouts.uses_of, footprint.uses_of, bundle_queries.uses_of, dump_queries.uses_of,
+    ]  # fmt: skip
     uses.kept_secret_by[:] = [handouts.kept_secret_by]
     space.kept_besides[:] = [footprint.kept]
     cleanup.clearings[:] = [
         cleanup.Clearing(OUTPUTS, footprint.failed_outputs, footprint.clear_failed_outputs)
     ]
     AppJob.allowed = {
+        "app.bundles.dumps.jobs.pack": dump_jobs.pack,
         "app.bundles.jobs.unpack": bundle_jobs.unpack,
         "app.resources.parts.jobs.check": part_jobs.check,
     }

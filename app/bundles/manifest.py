@@ -50,7 +50,7 @@ def read(top: Section, members: Members) -> CompetitionDraft:
             top.report.note(top.at(key), sentence, NoteKind.CHANGED)
     draft = CompetitionDraft(
         title=top.text("title"),
-        description=top.text("description"),
+        description=_description(top, members),
         image_png=logo.png if logo else b"",
         icon_png=logo.icon if logo else b"",
         terms=terms,
@@ -89,6 +89,15 @@ def read(top: Section, members: Members) -> CompetitionDraft:
     return draft
 
 
+def _description(section: Section, members: Members) -> str:
+    """Read a description that stands in the manifest, or in a text of its own when it is long."""
+    if section.get("description_file") is None:
+        return section.text("description")
+    if section.text("description"):
+        section.wrong("description_file", "a text beside “description”", "one of the two keys")
+    return members.text(section, "description_file")[0]
+
+
 def _page(section: Section, members: Members) -> PageDraft:
     content, is_html = members.text(section, "file")
     page = PageDraft(
@@ -113,7 +122,7 @@ def _task(section: Section, members: Members) -> TaskDraft:
     task = TaskDraft(
         index=index,
         name=section.text("name"),
-        description=section.text("description"),
+        description=_description(section, members),
         scoring_program=members.program(section, "scoring_program"),
         ingestion_program=members.program(section, "ingestion_program"),
         input_data=members.program(section, "input_data"),
@@ -129,6 +138,7 @@ def _task(section: Section, members: Members) -> TaskDraft:
 _TASK_KEYS = (
     "name",
     "description",
+    "description_file",
     "scoring_program",
     "ingestion_program",
     "input_data",
@@ -149,7 +159,7 @@ def _solutions(top: Section, members: Members) -> tuple[SolutionDraft, ...]:
                 key=key,
                 file=members.file(section, "path"),
                 name=section.text("name"),
-                description=section.text("description"),
+                description=_description(section, members),
                 where=section.where,
             )
         )
@@ -174,7 +184,7 @@ def _phase(section: Section, members: Members, indexes: Sequence[int], position:
         section.report.note(section.at("auto_migrate_to_this_phase"), sentence, NoteKind.CHANGED)
     phase = PhaseDraft(
         name=section.text("name"),
-        description=section.text("description"),
+        description=_description(section, members),
         start=_start(section),
         end=section.moment("end"),
         tasks=section.indexes("tasks"),

@@ -6,10 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import User
+from app.competitions.models import Competition
 from app.platform.db import Base
 from app.resources.models import StoredFile
 
@@ -56,3 +57,51 @@ class BundleImport(Base):
 
     owner: Mapped[User] = relationship(lazy="raise_on_sql")
     file: Mapped[StoredFile] = relationship(lazy="raise_on_sql")
+
+
+class DumpState(StrEnum):
+    """Where a dump is."""
+
+    WAITING = "waiting"
+    PACKING = "packing"
+    STORING = "storing"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more will happen."""
+        return self in (DumpState.FINISHED, DumpState.FAILED)
+
+
+class BundleDump(Base):
+    """A benchmark packed as a bundle: who asked for it, and what became of it."""
+
+    __tablename__ = "bundle_dumps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    competition_id: Mapped[int] = mapped_column(
+        ForeignKey("competitions.id", ondelete="CASCADE"), index=True
+    )
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    """Who asked for it, and whose storage it takes."""
+    with_files: Mapped[bool] = mapped_column(default=True)
+    """False: files are named by key, so that only this site can import it."""
+    state: Mapped[str] = mapped_column(String(16), default=DumpState.WAITING, index=True)
+    bytes_done: Mapped[int] = mapped_column(BigInteger, default=0)
+    bytes_total: Mapped[int] = mapped_column(BigInteger, default=0)
+    refusal: Mapped[str] = mapped_column(Text, default="")
+    """Why it failed, in a sentence."""
+    notes: Mapped[list[Any]] = mapped_column(default=list)
+    """Sentences on what it names by key though files were asked for."""
+    file_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"), index=True)
+    object_key: Mapped[str] = mapped_column(String(255), default="")
+    """Where an unfinished one stores, or soon will, so that a failure leaves nothing behind."""
+    created_at: Mapped[datetime]
+    heard_at: Mapped[datetime]
+    """Its last sign of life; one that stays silent has crashed."""
+    ended_at: Mapped[datetime | None]
+
+    competition: Mapped[Competition] = relationship(lazy="raise_on_sql")
+    owner: Mapped[User] = relationship(lazy="raise_on_sql")
+    file: Mapped[StoredFile | None] = relationship(lazy="raise_on_sql")

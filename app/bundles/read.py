@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.bundles import manifest
+from app.bundles import checksums, manifest
+from app.bundles.checksums import NO_LISTING, Listing
 from app.bundles.fields import Note, NoteKind, Report, Section, described
 from app.bundles.legacy import competition
 from app.bundles.members import Members
@@ -28,6 +29,10 @@ class BundleReading:
     draft: CompetitionDraft | None
     notes: tuple[Note, ...] = ()
     problems: tuple[Problem, ...] = ()
+    listing: Listing = NO_LISTING
+    """What it says of itself, if it is a dump."""
+    root: str = ""
+    """The folder that everything is in; empty when it is the top."""
 
 
 def read(archive: Archive) -> BundleReading:
@@ -36,13 +41,21 @@ def read(archive: Archive) -> BundleReading:
     if isinstance(found, Problem):
         return BundleReading(None, problems=(found,))
     name, root = found.name, found.root
+    listing = checksums.read(archive, root)
+    if isinstance(listing, Problem):
+        return BundleReading(None, problems=(listing,))
+    if changed := tuple(checksums.problems(archive, root, listing)):
+        return BundleReading(None, problems=changed)
     try:
         document = strictyaml.load(archive.read(name, strictyaml.MAX_BYTES))
     except (strictyaml.BadYaml, WrongEncoding, BadArchive) as error:
         expected = "YAML text in UTF-8"
         unread = Problem(name, "", expected, error.message)
         return BundleReading(None, problems=(found.problem or unread,))
-    report = Report(document.places)
+    report = Report(document.places, is_exact=listing is not NO_LISTING)
+    for member in checksums.unlisted(archive, root, listing):
+        sentence = f"“{member}” is not listed in {checksums.NAME}, so nothing vouches for it."
+        report.notes.append(Note("", sentence))
     if found.problem:
         value = document.value if isinstance(document.value, dict) else {}
         if "phases" not in value or not _is_legacy(Section(value, (), report)):
@@ -68,7 +81,7 @@ def read(archive: Archive) -> BundleReading:
         dataclasses.replace(note, where=_located(name, note.where, lines))
         for note in sorted(report.notes, key=lambda note: order.index(note.kind))
     )
-    return BundleReading(None if problems else draft, notes, problems)
+    return BundleReading(None if problems else draft, notes, problems, listing, root)
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,16 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
 from app.bundles import members, read
+from app.bundles.fields import Note
 from app.bundles.models import BundleImport, ImportState
+from app.bundles.read import BundleReading
 from app.competitions import services as competitions
 from app.competitions.drafts import CompetitionDraft, FileRef, Problem
 from app.competitions.services import InvalidDraft, Logo
 from app.errors import AppError, Refused
 from app.platform import archive
 from app.platform.archive import Archive, BadArchive
+from app.platform.configured import settings
 from app.platform.db import db, release, unit_of_work
 from app.platform.logging import event
 from app.platform.storage import ObjectRef
@@ -135,7 +138,8 @@ def _unpack(work: _Work) -> None:
     with tempfile.TemporaryFile() as here:
         _download(work.file, here)
         bundle = Archive(here, archive.BUNDLE)
-        draft, notes = _understood(bundle, work)
+        draft, reading = _understood(bundle, work)
+        notes = [dataclasses.asdict(note) for note in reading.notes]
         logo = competitions.new_logo(draft)
         kinds = competitions.files_to_store(draft)
         places = {ref: resources.new_place(kind) for ref, kind in kinds.items()}
@@ -147,7 +151,8 @@ def _unpack(work: _Work) -> None:
         competitions.store_logo(draft, logo)
         files = {}
         for ref, kind in kinds.items():
-            files[ref] = _store(work, bundle, ref, kind, places[ref])
+            name = _name(reading, ref)
+            files[ref] = _store(work, bundle, ref, kind, name, places[ref])
             _say(work, files_done=len(files))
     _finish(work, draft, files, logo)
 
@@ -161,23 +166,42 @@ def _download(file: StoredFile, here: BinaryIO) -> None:
         there.close()
 
 
-def _understood(bundle: Archive, work: _Work) -> tuple[CompetitionDraft, list[dict[str, str]]]:
+def _understood(bundle: Archive, work: _Work) -> tuple[CompetitionDraft, BundleReading]:
     """Read the bundle and look up what it names, so that every problem is known before storing."""
-    reading = read.read(bundle)
+    reading = _at_home(read.read(bundle))
     if reading.draft is None:
         raise InvalidDraft(reading.problems)
     if problems := competitions.check(work.owner, reading.draft):
         raise InvalidDraft(problems)
-    return reading.draft, [dataclasses.asdict(note) for note in reading.notes]
+    return reading.draft, reading
+
+
+def _at_home(reading: BundleReading) -> BundleReading:
+    """Leave out what the dump of another site names and only that site has."""
+    draft, site = reading.draft, reading.listing.site
+    if draft is None or not draft.queue or site in ("", settings().base_url):
+        return reading
+    note = Note(
+        "", f"The queue is one of {site}; the benchmark got the default queue of this site."
+    )
+    draft = dataclasses.replace(draft, queue="")
+    return dataclasses.replace(reading, draft=draft, notes=(*reading.notes, note))
+
+
+def _name(reading: BundleReading, ref: FileRef) -> str:
+    """Return how a file is to be called: as where it comes from, if a dump says so."""
+    member = ref.member.removeprefix(f"{reading.root}/") if reading.root else ref.member
+    listed = reading.listing.members.get(member)
+    own = PurePosixPath(ref.member).name + (".zip" if ref.is_folder else "")
+    return (listed.file_name if listed else "") or own
 
 
 def _store(
-    work: _Work, bundle: Archive, ref: FileRef, kind: FileKind, place: ObjectRef
+    work: _Work, bundle: Archive, ref: FileRef, kind: FileKind, name: str, place: ObjectRef
 ) -> StoredFile:
     with tempfile.TemporaryFile() as content:
         members.write(bundle, ref, content)
         size = content.tell()
-        name = PurePosixPath(ref.member).name + (".zip" if ref.is_folder else "")
         file = resources.store_file(
             work.owner_id,
             kind,

@@ -14,6 +14,7 @@ from flask.cli import with_appcontext
 
 from app.accounts import queries as accounts
 from app.bundles import fields, read, services
+from app.bundles.dumps import services as dumps
 from app.bundles.fields import NoteKind
 from app.competitions import queries as competitions
 from app.competitions import services as competition_services
@@ -78,6 +79,27 @@ def check(file: Path, as_json: bool) -> None:
     else:
         click.echo("The bundle can be imported.")
         _report(reading.notes)
+
+
+@group.command("dump")
+@click.argument("competition_id", metavar="ID", type=int)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--keys", is_flag=True, help="Name files by key, to copy the benchmark on this site.")
+@with_appcontext
+def dump(competition_id: int, file: Path, keys: bool) -> None:
+    """Write the benchmark ID as a bundle to FILE: its number stands in its address."""
+    anyone = Viewer(is_staff=True)  # who runs commands here can read everything already
+    part = file.with_name(f"{file.name}.part")
+    try:
+        competitions.get(competition_id, anyone)
+        with part.open("wb") as out:
+            packed = dumps.pack_into(anyone, competition_id, out, with_files=not keys, now=now())
+        part.replace(file)
+    except AppError as error:
+        raise click.ClickException(error.message) from error
+    finally:
+        part.unlink(missing_ok=True)
+    click.echo(_line(f"Wrote “{packed.draft.title}” to {file}: {file.stat().st_size} bytes."))
 
 
 def _made(imported: services.Imported, viewer: Viewer, *, publish: bool) -> dict[str, Any]:

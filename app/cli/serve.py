@@ -15,6 +15,7 @@ from alembic.config import Config
 from flask.cli import with_appcontext
 
 from app.bundles import services as bundles
+from app.bundles.dumps import services as dumps
 from app.errors import Unavailable
 from app.platform.broker import RedisKeeper
 from app.platform.clock import now
@@ -168,5 +169,8 @@ def _tend_uploads() -> None:
     with unit_of_work():
         bundles.send_waiting(now=now())
         bundles.fail_stale(now=now())
+        dumps.send_waiting(now=now())
+        dumps.fail_stale(now=now())
+        dumps.forget_old(now=now())
         resources.forget_abandoned(now=now())
         parts.tend(now=now())

@@ -28,8 +28,9 @@ from app.competitions.models import (
 from app.competitions.validity import place
 from app.resources.models import FileKind, Solution, StoredFile, Task, TaskRevision
 
-_SAME_NAMES = (
+SAME_NAMES = (
     *("title", "description", "terms", "docker_image", "registration_auto_approve", "reward"),
+    "terms_is_html",
     *("enable_detailed_results", "show_detailed_results_in_submission_panel", "contact_email"),
     *(
         "show_detailed_results_in_leaderboard",
@@ -40,6 +41,17 @@ _SAME_NAMES = (
     *("make_input_data_available", "auto_run_submissions"),
     "can_participants_make_submissions_public",
 )
+"""What a competition and its draft call the same."""
+
+_OTHERWISE = (
+    "start", "end", "tasks", "where", "starting_kit", "public_data", "required_phase",
+    "is_parallel", "submission_rule",
+)  # fmt: skip
+SAME_PHASE_NAMES = tuple(
+    field.name for field in dataclasses.fields(PhaseDraft) if field.name not in _OTHERWISE
+)
+"""What a phase and its draft call the same."""
+
 _SECRET_FIRST = (FileKind.REFERENCE_DATA, FileKind.SCORING_PROGRAM, FileKind.INGESTION_PROGRAM)
 
 Find = Callable[[FileRef | None], StoredFile | None]
@@ -92,7 +104,7 @@ def to_store(draft: CompetitionDraft) -> dict[FileRef, FileKind]:
 def competition(draft: CompetitionDraft, owner_id: int, now: datetime) -> Competition:
     """Return the competition with its pages and boards, without phases."""
     return Competition(
-        **{name: getattr(draft, name) for name in _SAME_NAMES},
+        **{name: getattr(draft, name) for name in SAME_NAMES},
         owner_id=owner_id,
         kind=draft.competition_type,
         created_at=now,
@@ -108,7 +120,7 @@ def competition(draft: CompetitionDraft, owner_id: int, now: datetime) -> Compet
             for question in draft.fact_sheet
         ],
         pages=[
-            Page(index=index, title=page.title, content=page.content)
+            Page(index=index, title=page.title, content=page.content, is_html=page.is_html)
             for index, page in enumerate(draft.pages)
         ],
         leaderboards=[_board(board) for board in draft.leaderboards],
@@ -150,11 +162,8 @@ def phase(
     draft: PhaseDraft, index: int, board: Leaderboard, tasks: Mapping[TaskIndex, Task], find: Find
 ) -> Phase:
     """Return a phase with its tasks in the order of the draft; :func:`connect` adds what it requires."""
-    values = {field.name: getattr(draft, field.name) for field in dataclasses.fields(draft)}
-    for name in _OTHERWISE:
-        del values[name]
     return Phase(
-        **values,
+        **{name: getattr(draft, name) for name in SAME_PHASE_NAMES},
         submission_rule=draft.submission_rule or "",
         index=index,
         starts_at=draft.start,
@@ -164,13 +173,6 @@ def phase(
         public_data=find(draft.public_data),
         phase_tasks=[PhaseTask(task=tasks[i], order=order) for order, i in enumerate(draft.tasks)],
     )
-
-
-_OTHERWISE = (
-    "start", "end", "tasks", "where", "starting_kit", "public_data", "required_phase",
-    "is_parallel", "submission_rule",
-)  # fmt: skip
-"""What of a draft does not become the column of the same name."""
 
 
 def connect(phases: Sequence[Phase], drafts: Sequence[PhaseDraft]) -> None:

@@ -35,6 +35,8 @@ class Competition(Base):
     title: Mapped[str] = mapped_column(String(256))
     description: Mapped[str] = mapped_column(Text, default="")
     terms: Mapped[str] = mapped_column(Text, default="")
+    terms_is_html: Mapped[bool] = mapped_column(default=False)
+    """Only told to whoever takes the text away: pages show Markdown and HTML alike."""
     kind: Mapped[str] = mapped_column(String(16), default=CompetitionType.COMPETITION)
     is_published: Mapped[bool] = mapped_column(default=False, index=True)
     created_at: Mapped[datetime]
@@ -91,6 +93,7 @@ class Page(Base):
     index: Mapped[int]
     title: Mapped[str] = mapped_column(String(255))
     content: Mapped[str] = mapped_column(Text, default="")
+    is_html: Mapped[bool] = mapped_column(default=False)
 
 
 class Leaderboard(Base):
@@ -248,5 +251,6 @@ class CompetitionSolution(Base):
     solution_id: Mapped[int] = mapped_column(
         ForeignKey("solutions.id", ondelete="CASCADE"), primary_key=True
     )
+    order: Mapped[int] = mapped_column(default=0)
 
     solution: Mapped[Solution] = relationship(lazy="raise_on_sql")

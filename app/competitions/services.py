@@ -182,11 +182,16 @@ class _Making:
         ]
         building.connect(competition.phases, self.draft.phases)
         db.session.add(competition)
+        db.session.add_all(
+            tasks.values()
+        )  # also those that no phase uses, for their files are stored
         solutions = self._solutions(tasks)
         db.session.add_all(solutions)
         db.session.flush()
-        for solution in dict.fromkeys(solutions):
-            row = CompetitionSolution(competition_id=competition.id, solution_id=solution.id)
+        for order, solution in enumerate(dict.fromkeys(solutions)):
+            row = CompetitionSolution(
+                competition_id=competition.id, solution_id=solution.id, order=order
+            )
             db.session.add(row)
         return competition
 

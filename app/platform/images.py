@@ -52,12 +52,18 @@ def logo(raw: bytes) -> Logo:
         raise BadImage(_no_picture(raw)) from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error, MemoryError) as error:
         raise BadImage(f"The picture is damaged and cannot be read. {_EXPECTED}.") from error
-    return Logo(_png(upright, LOGO_SIDE, LOGO_SIDE), _png(upright, ICON_WIDTH, LOGO_SIDE))
+    large = _within(upright, LOGO_SIDE, LOGO_SIDE)
+    # The icon is made from what is kept, so that the kept picture gives the same icon again.
+    return Logo(_png(large), _png(_within(large, ICON_WIDTH, LOGO_SIDE)))
 
 
-def _png(picture: Image.Image, width: int, height: int) -> bytes:
+def _within(picture: Image.Image, width: int, height: int) -> Image.Image:
     small = picture.copy()
     small.thumbnail((width, height), Image.Resampling.LANCZOS)
+    return small
+
+
+def _png(small: Image.Image) -> bytes:
     if small.getchannel("A").getextrema() == (255, 255):
         small = small.convert("RGB")
     bare = Image.new(small.mode, small.size)  # leaves comments, profiles and the rest behind

@@ -76,6 +76,8 @@ PAGES = (
     Page("manage-draft", "competitions.manage", "olga", _of("draft")),
     Page("manage-staff", "competitions.manage", "rita", _of("ward")),
     Page("unpublish", "competitions.unpublish", "olga", _of("demo")),
+    Page("dumps", "dumps.listing", "olga", _of("demo")),
+    Page("dumps-none", "dumps.listing", "olga", _of("draft")),
     Page("queues", "queues.listing", "olga"),
     Page("queues-none", "queues.listing", "petra"),
     Page("queue", "queues.detail", "olga", _queue()),
@@ -150,6 +152,8 @@ PAGES = (
 NOT_PAGES = {
     "static": "files",
     "bundles.status": "a fragment of bundles.detail",
+    "dumps.download": "a file",
+    "dumps.status": "a fragment of dumps.listing",
     "competitions.open_link": "leads to competitions.detail",
     "home.favicon": "a picture",
     "home.health": "JSON",

@@ -17,6 +17,8 @@ from app.accounts import services as account_services
 from app.accounts.models import User
 from app.bundles import queries as bundle_queries
 from app.bundles import services as bundles
+from app.bundles.dumps import services as dumps
+from app.bundles.models import BundleDump, DumpState
 from app.cli.submit import wait_for
 from app.competitions import memberships
 from app.competitions import queries as competitions
@@ -168,6 +170,7 @@ class World:
         self._ward()
         self._choosing()
         self._drafts()
+        self._dumps()
         self._queue()
         self._library()
         code = (demo / "sample_code.zip").read_bytes()
@@ -264,6 +267,20 @@ class World:
         )
         library_services.publish(self._viewer("olga"), file)
         return file
+
+    def _dumps(self) -> None:
+        """One that is there, and one that could not be made."""
+        with unit_of_work():
+            demo = competitions.get(self.ids["demo"], self._viewer("olga"))
+            made = dumps.request(self._viewer("olga"), demo, with_files=True, now=now())
+        dumps.run(made.id, now)
+        refusal = "The file “kit.zip” (phases/1-development/starting_kit.zip) is no longer stored."
+        with unit_of_work():
+            failed = BundleDump(
+                competition_id=demo.id, owner_id=made.owner_id, state=DumpState.FAILED, notes=[],
+                refusal=refusal, created_at=now(), heard_at=now(), ended_at=now(),
+            )  # fmt: skip
+            db.session.add(failed)
 
     def _drafts(self) -> None:
         self._imported("draft", benchmarks.bundle("A draft that nobody sees"), publish=False)

@@ -145,3 +145,23 @@ def test_check_imports_nothing(app: Flask, write: Any) -> None:
     result = call(app, "check", write())
     assert (result.exit_code, result.stdout) == (0, "The bundle can be imported.\n")
     assert competitions() == 0
+
+
+def test_dump_can_be_imported_again(app: Flask, write: Any, tmp_path: Path) -> None:
+    make_user("olga")
+    call(app, "import", write(), "--owner", "olga")
+    made = db.session.scalars(select(Competition)).one()
+    dump = tmp_path / "dump.zip"
+    result = call(app, "dump", str(made.id), str(dump))
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"Wrote “A benchmark” to {dump}: {dump.stat().st_size} bytes.\n"
+    assert call(app, "check", str(dump)).stdout.startswith("The bundle can be imported.")
+    assert call(app, "import", str(dump), "--owner", "olga").exit_code == 0
+    assert competitions() == 2
+
+
+def test_dump_of_nothing_leaves_no_file(app: Flask, tmp_path: Path) -> None:
+    result = call(app, "dump", "7", str(tmp_path / "dump.zip"))
+    assert result.exit_code == 1
+    assert "There is no such benchmark" in result.stderr
+    assert list(tmp_path.glob("dump*")) == []

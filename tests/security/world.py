@@ -17,7 +17,7 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from app.bundles.models import BundleImport, ImportState
+from app.bundles.models import BundleDump, BundleImport, DumpState, ImportState
 from app.competitions.models import Competition, Participant, Phase
 from app.platform import tokens
 from app.platform.db import db
@@ -121,6 +121,7 @@ FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
     "competitions.grant": lambda _: {"network": "y", "memory_mib": "512"},
     "competitions.register_now": lambda _: {"accepted_terms": "y"},
     "competitions.route": lambda world: {"queue_id": str(world.arguments["queue_id"])},
+    "dumps.create": lambda _: {"contents": "files"},
     "library.create": lambda _: {
         "name": "Numbers", "kind": "input_data", "description": "", "license": "", "replaces": "",
         "upload_key": "", "file": (io.BytesIO(a_zip()), "numbers.zip"),
@@ -203,6 +204,7 @@ def make_world(app: Flask, *, is_published: bool = True) -> World:
         "ticket": URLSafeTimedSerializer(app.secret_key or "", salt="detailed-results").dumps(run.id),
     }  # fmt: skip
     queue = _queue(cast)
+    arguments["dump_id"] = _dump(cast)
     arguments |= {"queue_id": queue, "machine_id": _machine_of(queue), "user_id": cast.pavel.id}
     public_file = make_file(cast.olga, kind=FileKind.INPUT_DATA, is_public=True)
     half: dict[str, Any] = {"key": uuid.UUID(_half_sent(app, cast).key)}
@@ -317,6 +319,16 @@ def _import(cast: Cast) -> int:
         owner_id=cast.olga.id, state=ImportState.FINISHED, problems=[], notes=[], object_keys=[],
         file_id=make_file(cast.olga, kind=FileKind.COMPETITION_BUNDLE).id, created_at=LONG_AGO,
         heard_at=LONG_AGO, ended_at=LONG_AGO, competition_id=cast.competition.id,
+    )  # fmt: skip
+    save(row)
+    return row.id
+
+
+def _dump(cast: Cast) -> int:
+    row = BundleDump(
+        competition_id=cast.competition.id, owner_id=cast.olga.id, state=DumpState.FINISHED,
+        file_id=make_file(cast.olga, kind=FileKind.COMPETITION_BUNDLE).id, notes=[],
+        created_at=LONG_AGO, heard_at=LONG_AGO, ended_at=LONG_AGO,
     )  # fmt: skip
     save(row)
     return row.id

@@ -1,0 +1,237 @@
+"""The work of a dump: read the rows, pack a zip beside, store it, and only then say so.
+
+Slow things happen between transactions, never inside one. Where it stores is written down before
+anything is stored, so that whatever ends the work, nothing stays behind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, cast
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import joinedload
+
+from app.bundles import write
+from app.bundles.dumps import packing, queries
+from app.bundles.dumps.packing import Plan
+from app.bundles.models import BundleDump, DumpState
+from app.competitions.models import Competition
+from app.errors import AppError, Refused
+from app.platform.configured import settings
+from app.platform.db import db, reading, unit_of_work
+from app.platform.logging import event
+from app.platform.storage import PRIVATE, ObjectRef
+from app.policy import Viewer
+from app.resources import services as resources
+from app.resources.measuring import MIB
+from app.resources.models import FileKind, StoredFile
+from app.resources.space import queries as space
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+
+SAYS_EVERY = 64 * MIB
+_WORKING = (DumpState.PACKING, DumpState.STORING)
+_GIVEN_UP = "The dump was given up, because it stayed silent too long."
+_CRASH = "Something went wrong on our side; the error is logged. Nothing was kept."
+
+
+@dataclass(frozen=True)
+class _Work:
+    dump_id: int
+    competition_id: int
+    owner: Viewer
+    owner_id: int
+    with_files: bool
+    clock: Clock
+
+
+def run(dump_id: int, clock: Clock) -> None:
+    """Carry out a dump; the outcome is in its row. A second call for the same one does nothing.
+
+    Owns its transactions: call it outside of any.
+
+    Args:
+        clock: tells the time again and again, because a dump takes long.
+    """
+    work = _claim(dump_id, clock)
+    if work is None:
+        return
+    refusal = _CRASH
+    try:
+        _pack(work)
+        refusal = ""
+    except AppError as error:
+        refusal = error.message
+    finally:
+        if refusal:
+            _fail(work, refusal)
+
+
+def pack_into(
+    actor: Viewer, competition_id: int, out: BinaryIO, *, with_files: bool, now: datetime
+) -> Plan:
+    """Pack a dump into a file of this machine.
+
+    Owns its transactions: call it outside of any.
+
+    Raises:
+        Refused: see :func:`packing.pack`.
+    """
+    plan = _plan(actor, competition_id, with_files=with_files)
+    packing.pack(plan, out, settings().base_url, now, lambda _: None)
+    return plan
+
+
+def note_failure(row: BundleDump, refusal: str, *, now: datetime) -> None:
+    """Write down that a dump failed, and why."""
+    row.state, row.refusal = DumpState.FAILED, refusal
+    row.heard_at = row.ended_at = now
+    event(log, "dump.failed", dump_id=row.id)
+
+
+def clean_up(dump_id: int) -> None:
+    """Delete what a failed dump has stored; what cannot be deleted now stays written down."""
+    with reading():
+        row = db.session.get(BundleDump, dump_id)
+        key = row.object_key if row and row.state == DumpState.FAILED else ""
+    if key:
+        resources.forget([ObjectRef(PRIVATE, key)])
+        with unit_of_work():
+            db.session.execute(
+                update(BundleDump).where(BundleDump.id == dump_id).values(object_key="")
+            )
+
+
+def _claim(dump_id: int, clock: Clock) -> _Work | None:
+    with unit_of_work():
+        claimed = db.session.execute(
+            update(BundleDump)
+            .where(BundleDump.id == dump_id, BundleDump.state == DumpState.WAITING)
+            .values(state=DumpState.PACKING, heard_at=clock())
+            .returning(BundleDump.id)
+        ).all()
+        if not claimed:
+            return None
+        row = db.session.execute(
+            select(BundleDump).where(BundleDump.id == dump_id).options(joinedload(BundleDump.owner))
+        ).scalar_one()
+        owner = Viewer(row.owner.id, row.owner.username, row.owner.is_staff)
+        return _Work(dump_id, row.competition_id, owner, row.owner.id, row.with_files, clock)
+
+
+def _plan(actor: Viewer, competition_id: int, *, with_files: bool) -> Plan:
+    with reading():
+        competition = db.session.get_one(Competition, competition_id)
+        large, icon = queries.pictures(competition)
+    with reading():
+        rows = dataclasses.replace(queries.rows(competition_id), image_png=large, icon_png=icon)
+        own = {actor.user_id, rows.competition.owner_id}
+
+        def may_carry(file: StoredFile) -> bool:
+            return actor.is_staff or file.is_public or file.owner_id in own
+
+        return packing.plan(rows, may_carry, with_files=with_files)
+
+
+def _pack(work: _Work) -> None:
+    plan = _plan(work.owner, work.competition_id, with_files=work.with_files)
+    with unit_of_work():
+        space.check_room(work.owner_id, plan.total_bytes)
+    place = resources.new_place(FileKind.COMPETITION_BUNDLE)
+    # Every byte is dealt with twice: once into the zip here, once with it into the store.
+    _say(work, bytes_total=2 * plan.total_bytes, notes=list(plan.notes), object_key=place.key)
+    heard = _Heard(work)
+    with tempfile.TemporaryFile() as here:
+        packing.pack(plan, here, settings().base_url, work.clock(), heard)
+        size = here.tell()
+        _say(work, state=DumpState.STORING)
+        name = f"{write.slug(plan.draft.title, 'benchmark')}-{work.clock():%Y-%m-%d}.zip"
+        file = resources.store_file(
+            work.owner_id, FileKind.COMPETITION_BUNDLE, name,
+            cast(BinaryIO, _Listened(here, heard)), size, now=work.clock(), place=place,
+            limit_bytes=size,
+        )  # fmt: skip
+    _finish(work, file)
+
+
+class _Heard:
+    """Counts bytes, and saves now and then how far the work is."""
+
+    def __init__(self, work: _Work) -> None:
+        self._work = work
+        self._done = self._said = 0
+
+    def __call__(self, size: int) -> None:
+        self._done += size
+        if self._done - self._said >= SAYS_EVERY:
+            self._said = self._done
+            _say(self._work, bytes_done=self._done)
+
+
+class _Listened:
+    """A file that tells how much of it was read."""
+
+    def __init__(self, stream: BinaryIO, heard: packing.Heard) -> None:
+        self._stream = stream
+        self._heard = heard
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._stream.read(size)
+        self._heard(len(chunk))
+        return chunk
+
+
+def _say(work: _Work, **values: Any) -> None:
+    """Save progress; it is also the sign of life.
+
+    Raises:
+        Refused: the dump was ended meanwhile.
+    """
+    with unit_of_work():
+        alive = db.session.execute(
+            update(BundleDump)
+            .where(BundleDump.id == work.dump_id, BundleDump.state.in_(_WORKING))
+            .values(heard_at=work.clock(), **values)
+            .returning(BundleDump.id)
+        ).all()
+    if not alive:
+        raise Refused(_GIVEN_UP)
+
+
+def _finish(work: _Work, file: StoredFile) -> None:
+    with unit_of_work():
+        row = _locked(work.dump_id)
+        if row is None or row.state not in _WORKING:
+            raise Refused(_GIVEN_UP)
+        db.session.add(file)
+        db.session.flush()
+        row.file_id, row.object_key = file.id, ""
+        row.state, row.bytes_done = DumpState.FINISHED, row.bytes_total
+        row.heard_at = row.ended_at = work.clock()
+        event(log, "dump.finished", dump_id=row.id, bytes=file.size_bytes)
+
+
+def _fail(work: _Work, refusal: str) -> None:
+    with unit_of_work():
+        row = _locked(work.dump_id)
+        if row is not None and row.state in _WORKING:
+            note_failure(row, refusal, now=work.clock())
+    try:
+        clean_up(work.dump_id)
+    except AppError as error:  # the sweeper tries again
+        event(log, "dump.leftovers", dump_id=work.dump_id, reason=error.message)
+
+
+def _locked(dump_id: int) -> BundleDump | None:
+    return db.session.get(BundleDump, dump_id, with_for_update=True, populate_existing=True)
