@@ -55,6 +55,8 @@ def _write(about: Definition, rows: list[bytes], counts: dict[str, int]) -> byte
         "primary": about.primary.key if about.primary else None,
         "columns": [_column(column) for column in about.columns],
         "tasks": [{"id": task_id, "name": name} for task_id, name in about.tasks.items()],
+        "revisions": {str(id_): about.current.get(id_, 1) for id_ in about.tasks},
+        "on_earlier_revisions": about.earlier,
         "fact_sheet": [{"key": key, "title": title} for key, title in about.questions.items()],
         **counts,
     }
@@ -87,6 +89,7 @@ def _row(standing: Standing, keys: Sequence[str], addresses: Addresses) -> dict[
         "submitted_at": _utc(standing.submitted_at),
         "scores": _scores(standing.overall, keys),
         "tasks": {str(id_): _scores(scores, keys) for id_, scores in standing.tasks.items()},
+        "earlier_revisions": {str(id_): number for id_, number in standing.earlier.items()},
         "fact_sheet": dict(standing.answers),
         "provenance": addresses.provenance(standing.submission_id),
         "detailed_results": {

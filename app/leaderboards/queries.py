@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -15,6 +16,7 @@ from app.accounts.models import User
 from app.competitions import lifecycle
 from app.competitions.models import Competition, Leaderboard, Phase, PhaseTask
 from app.errors import Forbidden, NotFound
+from app.leaderboards import revisions
 from app.leaderboards.models import Entry
 from app.leaderboards.projection import project
 from app.leaderboards.ranking import MISSING, ranked
@@ -182,7 +184,12 @@ def _about(phase: Phase, viewer: Viewer) -> Definition:
     if not policy.can(viewer, Act.BOARD_VIEW, phase):
         kept = "the results of this phase" if phase.hide_results else "this leaderboard"
         raise Forbidden(f"The organizers keep {kept} hidden.")
-    return Definition.of(phase, phase.leaderboard)
+    numbers = revisions.current(phase.id)
+    return dataclasses.replace(
+        Definition.of(phase, phase.leaderboard),
+        current=numbers,
+        earlier=revisions.count(phase.id, numbers),
+    )
 
 
 def _count(phase_id: int) -> int:
@@ -204,6 +211,7 @@ def _standings(
     at_once: int | None = None,
 ) -> Iterator[Standing]:
     details = _details(ids) if about.has_details else {}
+    earlier = revisions.earlier(ids, about.current if about.earlier else {})
     found = iter(db.session.execute(_rows(about, ids).execution_options(yield_per=at_once)))
     first = next(found, None)
     if first is None:
@@ -227,6 +235,7 @@ def _standings(
             answers=_answers(row.fact_sheet_answers, about) if about.questions else _NOTHING,
             details=details.get(row.submission_id, _NOTHING),
             is_own=row.owner_id == viewer.user_id,
+            earlier=earlier.get(row.submission_id, _NOTHING),
         )
 
 

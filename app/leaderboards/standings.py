@@ -57,6 +57,8 @@ class Standing:
     details: Mapping[int, int]
     """Ids of the runs whose detailed results may be opened, by task id."""
     is_own: bool = False
+    earlier: Mapping[int, int] = field(default_factory=dict)
+    """Number of the revision it was scored on, by task id, where that is not the current one."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,10 @@ class Definition:
     """Titles of the fact-sheet questions that stand here, by key."""
     has_details: bool
     """Whether rows link to detailed results."""
+    current: Mapping[int, int] = field(default_factory=dict)
+    """Number of the current revision, by task id, where that is not the first."""
+    earlier: int = 0
+    """How many entries were scored on an earlier revision of a task."""
 
     @classmethod
     def of(cls, phase: Phase, board: Leaderboard) -> Definition:

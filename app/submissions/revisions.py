@@ -36,17 +36,6 @@ def was_run(task_id: int) -> bool:
     return db.session.scalar(select(Run.id).where(Run.task_id == task_id).limit(1)) is not None
 
 
-def current_numbers(phase_id: int) -> Select[tuple[int, int]]:
-    """Select the tasks of a phase and the number of their current revision, where it is not 1."""
-    return (
-        select(TaskRevision.task_id, func.max(TaskRevision.number))
-        .join(PhaseTask, PhaseTask.task_id == TaskRevision.task_id)
-        .where(PhaseTask.phase_id == phase_id)
-        .group_by(TaskRevision.task_id)
-        .having(func.max(TaskRevision.number) > 1)
-    )
-
-
 def listing(actor: Viewer, competition: Competition, page: int) -> paging.Page[Outdated]:
     """Return the submissions of a benchmark that were scored on an old revision, oldest first.
 

@@ -41,6 +41,7 @@ from app.submissions import (
     queries,
     quota,
     reruns,
+    revisions,
     services,
     waiting,
 )
@@ -210,13 +211,15 @@ def everyone(competition_id: int) -> Response:
 
 def _list(template: str, competition: Competition, viewer: Viewer, rows: Any, tab: str) -> Response:
     frame = competitions.frame(competition, viewer, now())
-    outlook, misplaced = None, []
+    outlook, misplaced, outdated = None, [], 0
     if tab == "manage":
+        outdated = revisions.count(competition)
         outlook = queues.outlook(competition.queue_id, now=now())
         misplaced = moving.misplaced(competition)
     return page(
-        template, frame=frame, tab=tab, submissions=rows, outlook=outlook, misplaced=misplaced
-    )
+        template, frame=frame, tab=tab, submissions=rows, outlook=outlook, misplaced=misplaced,
+        outdated=outdated,
+    )  # fmt: skip
 
 
 @bp.get("/submissions/<int:submission_id>")
@@ -239,7 +242,8 @@ def detail(submission_id: int) -> Response:
 
 
 def _tab(submission: Submission, viewer: Viewer) -> str:
-    return "mine" if submission.owner_id == viewer.user_id else "manage"
+    is_mine = submission.owner_id == viewer.user_id and not submission.is_rehearsal
+    return "mine" if is_mine else "manage"
 
 
 @bp.get("/runs/<int:run_id>/outputs/<kind>")

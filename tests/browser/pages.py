@@ -130,6 +130,7 @@ PAGES = (
     Page("server-status-staff", "activity.status", "rita", {"show": "ended"}),
     Page("submissions-waiting", "organizing.waiting", "olga", _of("ward")),
     Page("submissions-waiting-none", "organizing.waiting", "olga", _of("demo")),
+    Page("submissions-outdated-none", "organizing.outdated", "olga", _of("demo")),
     Page("submissions-move-none", "organizing.confirm_move", "olga", _of("demo")),
     Page("rerun", "organizing.confirm_rerun", "olga", {**_of("demo"), "id": "finished"}),
     Page("rerun-phase", "organizing.confirm_phase_rerun", "olga", _on("demo")),

@@ -86,7 +86,7 @@ def _who(rule: Rule) -> str:
         return "staff"
     if rule.endpoint.startswith("competitions.") and rule.endpoint != "competitions.register_now":
         return "organizer"
-    if rule.endpoint.startswith(("queues.", "library.", "parts.")):
+    if rule.endpoint.startswith(("queues.", "library.", "parts.", "tasks.")):
         return "organizer"
     if rule.endpoint == "submissions.start" or rule.endpoint.startswith("organizing."):
         return "organizer"
@@ -145,8 +145,8 @@ def test_this_test_sees_what_a_form_writes(world: World) -> None:
     # A refused log-in, and whatever is refused on purpose, writes nothing.
     assert without <= {
         "accounts.log_in_now", "accounts.change_password", "accounts.log_out_elsewhere",
-        "leaderboards.remove", "competitions.publish", "space.clear",
+        "leaderboards.remove", "competitions.publish", "space.clear", "tasks.withdraw",
         # Nothing stands on the board, nothing was required before, and nothing waits elsewhere.
-        "organizing.migrate", "organizing.require", "organizing.move",
+        "organizing.migrate", "organizing.require", "organizing.move", "organizing.rerun_outdated",
     }, without  # fmt: skip
     assert ("submissions", "owner_id") in effects["submissions.create"]

@@ -135,6 +135,7 @@ FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
     "organizing.require": lambda _: {"phase": "", "what": "finished"},
     "organizing.rerun": lambda world: {"id": world.arguments["submission_id"], "key": "click"},
     "organizing.rerun_phase": lambda _: {"key": "click"},
+    "organizing.rerun_outdated": lambda _: {"key": "click", "which": "all"},
     "organizing.start_waiting": lambda _: {"which": "all"},
     "queues.add_machine": lambda _: {"name": "gpu-9"},
     "queues.create": lambda _: {"name": "GPUs", "is_public": "", "max_running_per_person": "2"},

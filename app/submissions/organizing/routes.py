@@ -21,7 +21,7 @@ from app.platform.clock import now
 from app.platform.paging import page_number
 from app.platform.web import LARGEST, done, page
 from app.policy import Act, Viewer
-from app.submissions import held, migration, moving, prerequisites, reruns
+from app.submissions import held, migration, moving, prerequisites, reruns, revisions
 
 bp = Blueprint("organizing", __name__)
 
@@ -179,6 +179,34 @@ def _task_id() -> int | None:
 def _started(competition_id: int, count: int) -> Response:
     message = ngettext("%(num)d re-run is queued.", "%(num)d re-runs are queued.", count)
     return done(_everyone(competition_id), message=message)
+
+
+# Revisions ------------------------------------------------------------------------------------
+
+
+@bp.get("/benchmarks/<int:competition_id>/submissions/outdated")
+@login_required
+def outdated(competition_id: int) -> Response:
+    """List what was scored on an earlier revision of a task."""
+    competition, viewer = _managed(competition_id)
+    rows = revisions.listing(viewer, competition, page_number(request.args.get("page")))
+    return page(
+        "submissions/outdated.html", rows=rows, key=secrets.token_urlsafe(24),
+        **_framed(competition, viewer),
+    )  # fmt: skip
+
+
+@bp.post("/benchmarks/<int:competition_id>/submissions/outdated")
+@login_required
+def rerun_outdated(competition_id: int) -> Response:
+    """Run the chosen ones, or all, on the current revisions."""
+    competition, viewer = _managed(competition_id)
+    ids = None if request.form.get("which") == "all" else _chosen_ids()
+    if ids == []:
+        raise Invalid(_("Choose at least one submission."))
+    count = revisions.rerun(viewer, competition, ids, _key(), now=now())
+    message = ngettext("%(num)d re-run is queued.", "%(num)d re-runs are queued.", count)
+    return done(url_for(".outdated", competition_id=competition_id), message=message)
 
 
 # Phases ---------------------------------------------------------------------------------------
