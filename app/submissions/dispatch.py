@@ -18,7 +18,7 @@ from app.platform.db import db, is_postgresql, reading, unit_of_work
 from app.platform.logging import event
 from app.queues import queries as queues
 from app.queues.models import ComputeQueue
-from app.submissions import outcome, runs, scheduling
+from app.submissions import locking, outcome, runs, scheduling
 from app.submissions.models import Attempt, Run, State, Submission
 from worker.contract import RunSpec
 
@@ -86,6 +86,8 @@ def _room(now: datetime) -> list[tuple[ComputeQueue, int]]:
 def _release(queue: ComputeQueue, room: int, now: datetime) -> list[_Message]:
     messages = []
     for run_id in scheduling.next_runs(queue, room):
+        if locking.try_run(run_id) is None:
+            continue  # whoever changes it now rings afterwards
         taken = db.session.execute(
             update(Run)
             .where(Run.id == run_id, Run.state == State.QUEUED, Run.queue_id == queue.id)
@@ -124,7 +126,7 @@ def _send(message: _Message, now: datetime) -> None:
     except Unavailable:
         event(log, "run.not_sent", run_id=spec.run_id, level=logging.WARNING)
         with unit_of_work():
-            run = db.session.get_one(Run, spec.run_id)
+            run = locking.hold_run(spec.run_id)
             # Not rung: the next round tries again, not this one for ever.
             outcome.hand_back(run, spec.attempt, "The queue did not answer.", now=now, ring=False)
 
@@ -143,14 +145,15 @@ def sweep(*, now: datetime) -> int:
 def _sweep_unclaimed(now: datetime) -> int:
     """Requeue what was sent long ago and that no machine claimed though one is there."""
     machines = queues.online_machines(now)
+    too_long_ago = now - timedelta(seconds=settings().sent_timeout_s)
     late = db.session.scalars(
-        select(Run).where(
-            Run.state == State.SENT,
-            Run.sent_at < now - timedelta(seconds=settings().sent_timeout_s),
-        )
+        select(Run.id).where(Run.state == State.SENT, Run.sent_at < too_long_ago)
     ).all()
     swept = 0
-    for run in late:
+    for run_id in late:
+        run = locking.try_run(run_id)
+        if run is None or run.state != State.SENT:
+            continue  # a machine has just claimed it
         queue = db.session.get_one(ComputeQueue, run.queue_id)
         # With no machine online the message may well lie there still: no need for a second one.
         if machines.get(run.queue_id, 0) or not _depth(queue.qid):
@@ -168,11 +171,16 @@ def _depth(qid: str) -> int:
 
 def _sweep_silent(now: datetime) -> int:
     """Take runs from machines whose lease is over."""
-    silent = db.session.scalars(
-        select(Run)
+    silent = (
+        select(Run.id)
         .join(Attempt, (Attempt.run_id == Run.id) & (Attempt.number == Run.attempt))
         .where(Run.state == State.RUNNING, Attempt.lease_until < now)
-    ).all()
-    for run in silent:
-        outcome.lose_silent(run, now=now)
-    return len(silent)
+    )
+    swept = 0
+    for run_id in db.session.scalars(silent).all():
+        run = locking.try_run(run_id)
+        # Asked again: it may have spoken, or ended, between the look and the lock.
+        if run is not None and db.session.scalar(silent.where(Run.id == run_id)):
+            outcome.lose_silent(run, now=now)
+            swept += 1
+    return swept

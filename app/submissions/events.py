@@ -18,7 +18,7 @@ from app.platform.db import db
 from app.queues import facts
 from app.queues.models import Machine
 from app.resources.models import TaskRevision
-from app.submissions import charts, outcome, runs
+from app.submissions import charts, locking, outcome, runs
 from app.submissions.models import (
     Attempt,
     LogChunk,
@@ -75,15 +75,14 @@ def receive(
 
 
 def _load(run_id: int, token: str, number: int) -> tuple[Run, Attempt]:
-    attempt = db.session.scalars(
-        select(Attempt)
-        .where(Attempt.run_id == run_id, Attempt.number == number)
-        .with_for_update()  # two events of one attempt at once would both see the same last_seq
-    ).first()
+    of_attempt = select(Attempt).where(Attempt.run_id == run_id, Attempt.number == number)
+    attempt = db.session.scalars(of_attempt).first()
     if attempt is None or not tokens.matches(token, attempt.token_hash):
         raise NotFound("No run has this token.")
-    run = db.session.scalars(select(Run).where(Run.id == run_id).with_for_update()).one()
-    return run, attempt
+    # Two events of one attempt at once would both see the same last_seq.
+    run = locking.hold_run(run_id)
+    newest = of_attempt.execution_options(populate_existing=True)
+    return run, db.session.scalars(newest).one()
 
 
 def _claim_again(run: Run, attempt: Attempt, events: Sequence[RunEvent]) -> Claim | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,8 +15,8 @@ from app.policy import Act, Viewer
 from app.queues import queries as queues
 from app.queues import services as queue_services
 from app.queues.models import ComputeQueue
-from app.submissions import dispatch, intake, outcome
-from app.submissions.models import Attempt, Run, State, Submission
+from app.submissions import dispatch, intake, locking, outcome
+from app.submissions.models import Run, State, Submission
 
 MOVED = "Its run was moved to another queue."
 """Why an attempt ends that no machine had claimed."""
@@ -70,22 +69,21 @@ def move(actor: Viewer, competition: Competition, *, now: datetime) -> int:
     """
     policy.require(actor, Act.SUBMISSION_MOVE, competition)
     usual = competition.queue_id or queue_services.ensure_default_queue(now=now).id
+    locking.hold_all(_found(competition, usual).with_only_columns(Run.submission_id).order_by(None))
     found = db.session.execute(_found(competition, usual)).all()
     by_target: dict[int, list[int]] = {}
-    for run_id, state, _queue_id, target in found:
-        if state in _AT_REST:
-            by_target.setdefault(target, []).append(run_id)
+    for row in found:
+        if row.state in _AT_REST:
+            by_target.setdefault(row.target, []).append(row.id)
     moved = sum(_move_waiting(ids, target) for target, ids in by_target.items())
-    # Those a dispatcher sent meanwhile are looked for again.
-    sent = _found(competition, usual, (State.SENT,))
-    moved += _take_back(db.session.execute(sent).tuples().all(), now)
+    for row in found:
+        if row.state == State.SENT:
+            moved += _take_back(locking.hold_run(row.id), row.target, now)
     after_commit(dispatch.ring)
     return moved
 
 
-def _found(
-    competition: Competition, usual: int, states: Iterable[State] = (*_AT_REST, State.SENT)
-) -> Select[tuple[int, str, int, int]]:
+def _found(competition: Competition, usual: int) -> Select[tuple[int, str, int, int]]:
     target: ColumnElement[int] = func.coalesce(_route(competition), usual)
     return (
         select(Run.id, Run.state, Run.queue_id, target.label("target"))
@@ -93,7 +91,7 @@ def _found(
         .join(Phase, Phase.id == Submission.phase_id)
         .where(
             Phase.competition_id == competition.id,
-            Run.state.in_(list(states)),
+            Run.state.in_([*_AT_REST, State.SENT]),
             Run.queue_id != target,
         )
         .order_by(Run.id)
@@ -128,18 +126,10 @@ def _move_waiting(run_ids: list[int], target: int) -> int:
     return count
 
 
-def _take_back(found: Iterable[tuple[int, str, int, int]], now: datetime) -> int:
-    """Queue what no machine has claimed yet elsewhere; locks as a claim does, so one of both wins."""
-    count = 0
-    for run_id, _state, _queue_id, target in found:
-        db.session.execute(
-            select(Attempt.id)
-            .where(Attempt.run_id == run_id, Attempt.ended_at.is_(None))
-            .with_for_update()
-        )
-        run = db.session.get_one(Run, run_id, with_for_update=True, populate_existing=True)
-        if run.state == State.SENT:
-            outcome.hand_back(run, run.attempt, MOVED, now=now, ring=False)
-            run.queue_id = target
-            count += 1
-    return count
+def _take_back(run: Run, target: int, now: datetime) -> bool:
+    """Queue a run elsewhere, unless a machine has just claimed it."""
+    if run.state != State.SENT:
+        return False
+    outcome.hand_back(run, run.attempt, MOVED, now=now, ring=False)
+    run.queue_id = target
+    return True

@@ -1,4 +1,7 @@
-"""How runs end, and what that makes of their submission. Every move goes through MOVES."""
+"""How runs end, and what that makes of their submission. Every move goes through MOVES.
+
+Whoever calls any of this holds the submission, see locking.
+"""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from app.submissions import (
     dispatch,
     factsheet,
     intake,
+    locking,
     outcome,
     prerequisites,
     quota,
@@ -138,6 +139,7 @@ def start_held(actor: Viewer, submission: Submission, *, now: datetime) -> None:
         Conflict: it was started or cancelled meanwhile.
     """
     policy.require(actor, Act.SUBMISSION_RUN, submission)
+    submission = locking.hold(submission.id)
     started = [run for run in submission.runs if outcome.move(run, State.QUEUED)]
     if not started or submission.state != State.HELD:
         raise Conflict("This submission was started already.")
@@ -155,6 +157,7 @@ def cancel(actor: Viewer, submission: Submission, *, now: datetime) -> None:
         Conflict: it is over already.
     """
     policy.require(actor, Act.SUBMISSION_CANCEL, submission)
+    submission = locking.hold(submission.id)
     if submission.state in TERMINAL:
         raise Conflict("This submission is over; there is nothing left to cancel.")
     # Read by both sides, and in lists.
