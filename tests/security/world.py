@@ -51,6 +51,15 @@ def a_zip(name: str = "a.csv") -> bytes:
     return out.getvalue()
 
 
+def a_task_zip() -> bytes:
+    """Return a task with a scoring program."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("task.yaml", "name: Triage\nscoring_program: scoring.zip\n")
+        archive.writestr("scoring.zip", a_zip())
+    return out.getvalue()
+
+
 @dataclass
 class World:
     """The rows that addresses name, and the browsers of everybody."""
@@ -150,12 +159,14 @@ FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
         "file": world.arguments["file"], "idempotency_key": "one click",
     },
     "submissions.upload": lambda _: {"file": (io.BytesIO(a_zip()), "a.zip"), "upload_key": ""},
+    "task_zips.create": lambda _: {"file": (io.BytesIO(a_task_zip()), "task.zip")},
     "tasks.create": lambda world: {
-        "name": "Triage", "scoring_program_file": (io.BytesIO(a_zip()), "scoring.zip"),
+        "name": "Triage", "description": "", "version": "1", "ingestion_only_during_scoring": "",
+        "scoring_program_file": (io.BytesIO(a_zip()), "scoring.zip"),
     },
     "tasks.publish": lambda _: {"is_understood": "y"},
     "tasks.save": lambda _: {
-        "name": "Triage", "version": "1",
+        "name": "Triage", "description": "", "version": "1", "ingestion_only_during_scoring": "",
         "scoring_program_file": (io.BytesIO(a_zip()), "scoring.zip"),
     },
     "tasks.share": lambda _: {"name": "wanda", "role": "use"},

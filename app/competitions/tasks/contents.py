@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO
 from uuid import UUID
 
 from app.competitions import validity
 from app.competitions.drafts import FileRef, Problem, TaskDraft
+from app.competitions.tasks.drafts import ROLES, Incoming
 from app.errors import AppError
 from app.platform.storage import ObjectRef
 from app.policy import Viewer
 from app.resources import limits, queries
 from app.resources import services as resources
 from app.resources.models import FileKind, StoredFile
-
-ROLES = (
-    FileKind.SCORING_PROGRAM,
-    FileKind.INGESTION_PROGRAM,
-    FileKind.INPUT_DATA,
-    FileKind.REFERENCE_DATA,
-)
-"""What the files of a task are for; a draft and a revision have one field for each."""
-
-
-@dataclass(frozen=True)
-class Incoming:
-    """A file that comes with a task."""
-
-    file_name: str
-    write: Callable[[BinaryIO], None]
-    """Writes its content; asked once to judge it, and once to store it."""
 
 
 def wanted(draft: TaskDraft) -> Iterator[tuple[FileKind, FileRef]]:

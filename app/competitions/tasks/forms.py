@@ -20,7 +20,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from app.competitions.drafts import FileRef, TaskDraft
-from app.competitions.tasks.contents import ROLES, Incoming
+from app.competitions.tasks.drafts import ROLES, Incoming
 from app.competitions.tasks.queries import Filters
 from app.platform.forms import Form, stripped
 from app.resources.models import FileKind, StoredFile, Task, TaskRole

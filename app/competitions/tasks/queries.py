@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from app import policy
 from app.competitions.models import Competition, Phase, PhaseTask
-from app.competitions.tasks.contents import ROLES
+from app.competitions.tasks.drafts import ROLES
 from app.errors import NotFound
 from app.platform import paging
 from app.platform.db import db

@@ -17,7 +17,7 @@ from app.competitions import building
 from app.competitions.drafts import FileRef, TaskDraft
 from app.competitions.services import InvalidDraft
 from app.competitions.tasks import contents, queries
-from app.competitions.tasks.contents import ROLES, Incoming
+from app.competitions.tasks.drafts import ROLES, Incoming
 from app.errors import Invalid, NotFound, Refused
 from app.platform.db import db, release
 from app.policy import Act, Viewer, require

@@ -1,0 +1,1 @@
+"""Tasks that come as a zip of their own."""

@@ -1,0 +1,57 @@
+"""Making a task of a zip, at once: reading, checking and storing in the request that brings it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import BinaryIO
+
+from app.bundles import members
+from app.bundles.fields import Note
+from app.bundles.tasks import zips
+from app.competitions.drafts import Problem
+from app.competitions.services import InvalidDraft
+from app.competitions.tasks import services as tasks
+from app.competitions.tasks.drafts import Incoming
+from app.platform import archive
+from app.platform.archive import Archive, BadArchive
+from app.policy import Act, Viewer, require
+from app.resources.models import Task
+
+
+def create(
+    actor: Viewer, file_name: str, stream: BinaryIO, *, now: datetime
+) -> tuple[Task, Sequence[Note]]:
+    """Make a task of a zip; nothing of it stays when something is wrong.
+
+    Ends the transaction so far, because storing is slow: call it before anything is changed.
+
+    Args:
+        stream: seekable.
+
+    Returns:
+        (task, notes): what was made, and what its author may want to know.
+
+    Raises:
+        InvalidDraft: lists everything that is wrong.
+        Refused: it asks to be public and cannot be.
+    """
+    require(actor, Act.TASK_CREATE)
+    try:
+        opened = Archive(stream, archive.BUNDLE)
+    except BadArchive as error:
+        expected = "a zip that can be unpacked safely"
+        raise InvalidDraft(
+            Problem(file_name, "", expected, sentence) for sentence in error.sentences
+        ) from error
+    reading = zips.read(opened)
+    if reading.draft is None:
+        raise InvalidDraft(reading.problems)
+    incoming = {
+        ref: Incoming(name if name.lower().endswith(".zip") else f"{name}.zip",
+                      partial(members.write, opened, ref))
+        for ref, name in reading.file_names.items()
+    }  # fmt: skip
+    made = tasks.create(actor, reading.draft, incoming, now=now, is_public=reading.is_public)
+    return made, reading.notes

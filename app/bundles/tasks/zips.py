@@ -1,0 +1,165 @@
+"""A task as a zip: ``task.yaml`` and the files that it names; everything odd goes to the report.
+
+Source: docs/reference/bundle.md, "Task zips".
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from app.bundles import members
+from app.bundles.fields import Note, Report, Section, as_uuid, described
+from app.bundles.members import Members
+from app.competitions import validity
+from app.competitions.drafts import FileRef, Problem, TaskDraft
+from app.competitions.tasks.drafts import ROLES
+from app.errors import Invalid, TooLarge
+from app.platform import strictyaml
+from app.platform.archive import Archive, BadArchive
+from app.platform.encoding import WrongEncoding
+from app.resources import limits
+from app.resources.models import FileKind
+
+MANIFEST = "task.yaml"
+_OTHER_NAME = "task.yml"
+_EXPECTED = "the name of a zip or folder, the key of stored data, or a mapping with key or zip"
+
+
+@dataclass(frozen=True)
+class TaskReading:
+    """What a task zip says: the draft unless something is wrong, and every problem there is."""
+
+    draft: TaskDraft | None
+    is_public: bool = False
+    notes: tuple[Note, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    file_names: Mapping[FileRef, str] = field(default_factory=dict)
+    """What each file of the zip is to be called."""
+
+
+def read(archive: Archive) -> TaskReading:
+    """Read a task zip; all its problems at once. Zips within it are opened and judged, too."""
+    found = _manifest(archive)
+    if isinstance(found, Problem):
+        return TaskReading(None, problems=(found,))
+    name, root = found
+    try:
+        document = strictyaml.load(archive.read(name, strictyaml.MAX_BYTES))
+    except (strictyaml.BadYaml, WrongEncoding, BadArchive) as error:
+        unread = Problem(name, "", "YAML text in UTF-8", f"{error.message} Mend {MANIFEST}.")
+        return TaskReading(None, problems=(unread,))
+    report = Report(document.places)
+    for sentence in document.duplicates:
+        report.problems.append(Problem("", "a key given twice", "each key once", sentence))
+    if not isinstance(document.value, dict):
+        report.wrong((), described(document.value), "a mapping with name and scoring_program")
+        return _result(report, name, TaskDraft(index=""), is_public=False)
+    top = Section(document.value, (), report)
+    files = Members(archive, root)
+    refs = {kind: _file(top, kind, files) for kind in ROLES}
+    draft = TaskDraft(
+        index="", name=top.text("name"), description=top.text("description"),
+        ingestion_only_during_scoring=top.flag("ingestion_only_during_scoring", False),
+        scoring_program=refs[FileKind.SCORING_PROGRAM],
+        ingestion_program=refs[FileKind.INGESTION_PROGRAM],
+        input_data=refs[FileKind.INPUT_DATA], reference_data=refs[FileKind.REFERENCE_DATA],
+    )  # fmt: skip
+    is_public = top.flag("is_public", False)
+    top.close()
+    _open_all(archive, refs, report)
+    known = {problem.where.partition(".")[0] for problem in report.problems}
+    report.problems += [one for one in validity.task_problems(draft) if one.where not in known]
+    return _result(report, name, draft, is_public=is_public)
+
+
+def _result(report: Report, name: str, draft: TaskDraft, *, is_public: bool) -> TaskReading:
+    lines = {strictyaml.path_text(path): place.line for path, place in report.places.items()}
+    problems = tuple(
+        dataclasses.replace(problem, where=_located(name, problem.where, lines))
+        for problem in report.problems
+    )
+    notes = tuple(
+        dataclasses.replace(note, where=_located(name, note.where, lines)) for note in report.notes
+    )
+    if problems:
+        return TaskReading(None, notes=notes, problems=problems)
+    refs = (getattr(draft, kind.value) for kind in ROLES)
+    names = {
+        ref: PurePosixPath(ref.member).name + (".zip" if ref.is_folder else "")
+        for ref in refs
+        if ref is not None and ref.member
+    }
+    return TaskReading(draft, is_public, notes, (), names)
+
+
+def _located(name: str, where: str, lines: Mapping[str, int]) -> str:
+    """Say "task.yaml, line 3, input_data.zip"; a missing key has the line of its parent."""
+    known = where
+    while known and known not in lines:
+        known = known.rpartition(".")[0]
+    line = f", line {lines[known]}" if known else ""
+    return f"{name}{line}, {where}" if where else name
+
+
+def _manifest(archive: Archive) -> tuple[str, str] | Problem:
+    """Find the manifest, and the folder that its paths start from."""
+    wrapping = archive.wrapping_folder()
+    for root in ("", wrapping) if wrapping else ("",):
+        for name in (MANIFEST, _OTHER_NAME):
+            path = f"{root}/{name}" if root else name
+            if archive.is_file(path):
+                return path, root
+    names = [member.name for member in archive.files()]
+    elsewhere = [name for name in names if name.rpartition("/")[2].lower() == MANIFEST]
+    found = f"only {elsewhere[0]}" if elsewhere else f"{len(names)} other files"
+    advice = "Move it there and zip again."
+    if any(name.rpartition("/")[2].lower() == "competition.yaml" for name in names):
+        found, advice = "competition.yaml", "This is the bundle of a benchmark: upload it there."
+    sentence = f"{MANIFEST} is not at the top of the zip; found {found}. {advice}"
+    return Problem(MANIFEST, found, f"{MANIFEST} at the top of the zip", sentence)
+
+
+def _file(top: Section, kind: FileKind, files: Members) -> FileRef | None:
+    """Read one role: a text is a path or a key; in a mapping the key wins over the zip."""
+    value = top.get(kind)
+    if not isinstance(value, dict):
+        if isinstance(value, list):
+            top.wrong(kind, described(value), _EXPECTED)
+            return None
+        return files.program(top, kind)
+    own = Section(value, top.at(kind), top.report)
+    text, path = own.text("key"), own.get("zip")
+    ref: FileRef | None = None
+    if text:
+        if path not in (None, ""):
+            top.report.note(own.at("zip"), "The key wins; this file was not used.")
+        stored = as_uuid(text)
+        if stored is None:
+            own.wrong("key", f"“{text[:60]}”", "the key (a UUID) of something stored here")
+        ref = FileRef(key=stored) if stored else None
+    elif path not in (None, ""):
+        ref = files.program(own, "zip")
+    else:
+        own.wrong("zip", "neither key nor zip", "one of the two")
+    own.close()
+    return ref
+
+
+def _open_all(archive: Archive, refs: Mapping[FileKind, FileRef | None], report: Report) -> None:
+    """Judge the zips within the zip, one at a time in a temporary file."""
+    for kind, ref in refs.items():
+        if ref is None or not ref.member:
+            continue
+        name = PurePosixPath(ref.member).name
+        try:
+            with tempfile.TemporaryFile() as content:
+                members.write(archive, ref, content)
+                limits.check_size(content.tell(), kind)
+                limits.check_zip(content, kind)
+        except (Invalid, TooLarge) as error:
+            said = error.message.rstrip(".")
+            report.wrong((kind,), f"“{name}”, which cannot be used: {said}", "a sound zip file")
