@@ -24,8 +24,8 @@ from app.bundles.dumps import jobs as dump_jobs
 from app.bundles.dumps import queries as dump_queries
 from app.bundles.dumps.routes import bp as dumps_bp
 from app.bundles.routes import bp as bundles_bp
-from app.bundles.tasks.routes import bp as task_zips_bp
 from app.competitions import handouts, routing
+from app.competitions import queries as competition_queries
 from app.competitions.routes import bp as competitions_bp
 from app.competitions.tasks import queries as task_queries
 from app.competitions.tasks.routes import bp as tasks_bp
@@ -59,6 +59,8 @@ from app.submissions.activity.routes import bp as activity_bp
 from app.submissions.live.routes import bp as live_bp
 from app.submissions.organizing.routes import bp as organizing_bp
 from app.submissions.provenance.routes import bp as provenance_bp
+from app.submissions.rehearsal import queries as rehearsal_queries
+from app.submissions.rehearsal.routes import bp as rehearsal_bp
 from app.submissions.routes import bp as submissions_bp
 
 _LOOPBACK = {"127.0.0.1", "localhost"}
@@ -105,7 +107,7 @@ def _connect(app: Flask, settings: Settings, parts: Parts) -> None:
 
 
 def _features(app: Flask) -> None:
-    """Register every feature, then say which feature tells which other one what."""
+    """Register every feature."""
     app.register_blueprint(home_bp)
     app.register_blueprint(accounts_bp)
     app.register_blueprint(queues_bp)
@@ -120,17 +122,23 @@ def _features(app: Flask) -> None:
     app.register_blueprint(live_bp)
     app.register_blueprint(organizing_bp)
     app.register_blueprint(provenance_bp)
+    app.register_blueprint(rehearsal_bp)
     app.register_blueprint(activity_bp)
     app.register_blueprint(leaderboards_bp)
     app.register_blueprint(bundles_bp)
-    app.register_blueprint(task_zips_bp)
     app.register_blueprint(dumps_bp)
     app.register_blueprint(worker_api_bp)
     csrf.exempt(worker_api_bp)  # machines bring bearer tokens; these routes read no cookie
     cli.register(app)
+    _introduce()
+
+
+def _introduce() -> None:
+    """Say which feature tells which other one what."""
     outcome.on_ended[:] = [leaderboards.refresh]
     outcome.on_waiting[:] = [dispatch.ring]
     submission_queries.overall_scores[:] = [board_queries.overall]
+    competition_queries.rehearsed[:] = [rehearsal_queries.summary]
     queues.on_narrowed[:] = [routing.detach_strangers]
     queues.uses[:] = [routing.reasons_to_keep, load.reasons_to_keep]
     queue_queries.benchmarks_on[:] = [routing.benchmarks_on]

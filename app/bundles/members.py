@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import tempfile
+import zipfile
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from app.bundles.fields import Section, as_uuid
-from app.competitions.drafts import FileRef
+from app.competitions.drafts import FileRef, Packing
 from app.competitions.validity import MAX_TEXT_BYTES
 from app.platform import encoding, images
-from app.platform.archive import Archive, BadArchive, normalise
+from app.platform.archive import BUNDLE, Archive, BadArchive, normalise
 
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -112,7 +114,36 @@ def write(archive: Archive, ref: FileRef, out: BinaryIO) -> None:
     Raises:
         BadArchive: the content is damaged.
     """
-    if ref.is_folder:
+    if ref.packing:
+        _pack(archive, ref, ref.packing, out)
+    elif ref.is_folder:
         archive.zip_folder(ref.member, out)
     else:
         archive.copy(ref.member, out)
+
+
+def _pack(archive: Archive, ref: FileRef, packing: Packing, out: BinaryIO) -> None:
+    prefix = f"{packing.folder}/" if packing.folder else ""
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, text in packing.texts:
+            packed.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
+        if not packing.is_unpacked:
+            _add(packed, archive, ref.member, prefix + PurePosixPath(ref.member).name)
+        elif ref.is_folder:
+            for member in archive.files(ref.member):
+                inner = member.name.removeprefix(f"{ref.member}/")
+                _add(packed, archive, member.name, prefix + inner)
+        else:
+            with tempfile.TemporaryFile() as here:
+                archive.copy(ref.member, here)
+                unpacked = Archive(here, BUNDLE)
+                for member in unpacked.files():
+                    _add(packed, unpacked, member.name, prefix + member.name)
+
+
+def _add(packed: zipfile.ZipFile, source: Archive, member: str, name: str) -> None:
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    with packed.open(info, "w", force_zip64=True) as target:
+        for chunk in source.chunks(member):
+            target.write(chunk)

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, String, Text, or_
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models import User
@@ -37,7 +38,12 @@ class BundleImport(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    file_id: Mapped[int] = mapped_column(ForeignKey("stored_files.id"), index=True)
+    file_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"), index=True)
+    """The zip; null once a check is over."""
+    is_check: Mapped[bool] = mapped_column(default=False)
+    """Whether it only says what an import would say, and makes nothing."""
+    checked_name: Mapped[str] = mapped_column(String(255), default="")
+    """What the zip of a check was called."""
     state: Mapped[str] = mapped_column(String(16), default=ImportState.WAITING)
     files_done: Mapped[int] = mapped_column(default=0)
     files_total: Mapped[int] = mapped_column(default=0)
@@ -56,7 +62,22 @@ class BundleImport(Base):
     ended_at: Mapped[datetime | None]
 
     owner: Mapped[User] = relationship(lazy="raise_on_sql")
-    file: Mapped[StoredFile] = relationship(lazy="raise_on_sql")
+    file: Mapped[StoredFile | None] = relationship(lazy="raise_on_sql")
+
+    @property
+    def file_name(self) -> str:
+        """What the zip is called, or was."""
+        return self.file.file_name if self.file else self.checked_name
+
+    @hybrid_property
+    def is_leaving(self) -> bool:
+        """Whether what its ``object_keys`` name belongs to nothing and is to be deleted."""
+        return self.state == ImportState.FAILED or self.is_check
+
+    @is_leaving.inplace.expression
+    @classmethod
+    def _is_leaving(cls) -> ColumnElement[bool]:
+        return or_(cls.state == ImportState.FAILED, cls.is_check)
 
 
 class DumpState(StrEnum):

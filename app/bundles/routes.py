@@ -46,12 +46,13 @@ def _form(form: BundleForm, viewer: Viewer) -> dict[str, Any]:
 @login_required
 @limiter.limit("30 per hour")
 def create() -> Response:
-    """Take a bundle and import it in the background."""
+    """Take a bundle and import it in the background, or only check it."""
     viewer = _viewer()
     receive_large_form((settings().upload_mib + 1) * MIB)
     try:
         file = resources.take(viewer, FileKind.COMPETITION_BUNDLE, request, now=now())
-        started = services.start(viewer, file, now=now())
+        is_check = request.form.get("act") == "check"
+        started = services.start(viewer, file, now=now(), is_check=is_check)
     except (Invalid, NotFound, Refused, TooLarge) as error:
         form = BundleForm()
         form.refuse("file", error.message)

@@ -42,8 +42,10 @@ class Imported:
     """What its owner may want to know, as the report of the import lists it."""
 
 
-def open_import(actor: Viewer, file: StoredFile, *, now: datetime) -> BundleImport:
-    """Note that a bundle is to be imported, and leave the work to the caller.
+def open_import(
+    actor: Viewer, file: StoredFile, *, now: datetime, is_check: bool = False
+) -> BundleImport:
+    """Note that a bundle is to be imported, or only checked, and leave the work to the caller.
 
     A bundle becomes one competition: a second click gets the import that the first one opened.
 
@@ -57,24 +59,26 @@ def open_import(actor: Viewer, file: StoredFile, *, now: datetime) -> BundleImpo
     if file.kind != FileKind.COMPETITION_BUNDLE or not file.is_complete:
         raise Invalid("This file is not a bundle that was uploaded completely. Upload it again.")
     db.session.get_one(StoredFile, file.id, with_for_update=True)  # one click after the other
-    if known := _opened_before(file):
+    if known := _opened_before(file, is_check):
         return known
     opened = BundleImport(
         owner_id=actor.user_id, file_id=file.id, created_at=now, heard_at=now,
-        state=ImportState.WAITING, problems=[], notes=[], object_keys=[],
+        state=ImportState.WAITING, problems=[], notes=[], object_keys=[], is_check=is_check,
     )  # fmt: skip
     db.session.add(opened)
     db.session.flush()
     return opened
 
 
-def start(actor: Viewer, file: StoredFile, *, now: datetime) -> BundleImport:
-    """Import a bundle in the background.
+def start(
+    actor: Viewer, file: StoredFile, *, now: datetime, is_check: bool = False
+) -> BundleImport:
+    """Import a bundle in the background, or only check it; a check gives the file up.
 
     Raises:
         Invalid: the file is no complete bundle.
     """
-    opened = open_import(actor, file, now=now)
+    opened = open_import(actor, file, now=now, is_check=is_check)
     after_commit(partial(_send, opened.id))
     return opened
 
@@ -132,9 +136,11 @@ def fail_stale(*, now: datetime) -> int:
     return len(found)
 
 
-def _opened_before(file: StoredFile) -> BundleImport | None:
+def _opened_before(file: StoredFile, is_check: bool) -> BundleImport | None:
     statement = select(BundleImport).where(
-        BundleImport.file_id == file.id, BundleImport.state != ImportState.FAILED
+        BundleImport.file_id == file.id,
+        BundleImport.state != ImportState.FAILED,
+        BundleImport.is_check.is_(is_check),
     )
     return db.session.scalars(statement).first()
 
@@ -157,10 +163,10 @@ def _silent(now: datetime) -> Sequence[BundleImport]:
 
 
 def _with_leftovers(now: datetime) -> Sequence[int]:
-    """Return failed imports whose objects could not be deleted then, for the store was away."""
+    """Return imports and checks whose objects could not be deleted then: the store was away."""
     return db.session.scalars(
         select(BundleImport.id).where(
-            BundleImport.state == ImportState.FAILED,
+            BundleImport.is_leaving,
             BundleImport.ended_at > now - CLEANS_FOR,
             cast(BundleImport.object_keys, Text) != "[]",
         )

@@ -1,5 +1,7 @@
 """The work of an import: read the zip, store its files, then make everything in one transaction.
 
+A check ends once the zip is read, and gives it up: whatever comes of it, only its own row stays.
+
 Slow things happen between transactions, never inside one. What is going to be stored is written
 down before it is stored, so that whatever ends the work, nothing stays behind.
 """
@@ -18,8 +20,7 @@ from typing import Any, BinaryIO
 from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
-from app.bundles import members, read
-from app.bundles.fields import Note
+from app.bundles import checking, members
 from app.bundles.models import BundleImport, ImportState
 from app.bundles.read import BundleReading
 from app.competitions import services as competitions
@@ -28,7 +29,6 @@ from app.competitions.services import InvalidDraft, Logo
 from app.errors import AppError, Refused
 from app.platform import archive
 from app.platform.archive import Archive, BadArchive
-from app.platform.configured import settings
 from app.platform.db import db, release, unit_of_work
 from app.platform.logging import event
 from app.platform.storage import ObjectRef
@@ -58,6 +58,7 @@ class _Work:
     owner: Viewer
     owner_id: int
     file: StoredFile
+    is_check: bool
     clock: Clock
     places: list[ObjectRef] = field(default_factory=list)
     """Where it stores, or soon will."""
@@ -81,8 +82,7 @@ def run_import(import_id: int, clock: Clock) -> None:
     except InvalidDraft as error:
         problems = error.problems
     except BadArchive as error:
-        name, expected = work.file.file_name, "a zip that can be unpacked safely"
-        problems = [Problem(name, "", expected, sentence) for sentence in error.sentences]
+        problems = checking.zip_problems(error, work.file.file_name)
     except AppError as error:
         problems = [Problem("", "", "", error.message)]
     finally:
@@ -95,11 +95,12 @@ def note_failure(row: BundleImport, problems: Iterable[Problem], *, now: datetim
     row.state = ImportState.FAILED
     row.problems = [dataclasses.asdict(problem) for problem in problems]
     row.heard_at = row.ended_at = now
+    _let_go(row)
     event(log, "import.failed", import_id=row.id, problems=len(row.problems))
 
 
 def clean_up(import_id: int) -> None:
-    """Delete what a failed import has stored; what cannot be deleted now stays written down."""
+    """Delete what a failed import or a check left stored; what cannot be now stays written down."""
     row = db.session.get(BundleImport, import_id, populate_existing=True)
     places = [ObjectRef(bucket, key) for bucket, key in row.object_keys] if row else []
     release()
@@ -108,7 +109,7 @@ def clean_up(import_id: int) -> None:
         with unit_of_work():
             db.session.execute(
                 update(BundleImport)
-                .where(BundleImport.id == import_id, BundleImport.state == ImportState.FAILED)
+                .where(BundleImport.id == import_id, BundleImport.is_leaving)
                 .values(object_keys=[])
             )
 
@@ -131,7 +132,9 @@ def _claim(import_id: int, clock: Clock) -> _Work | None:
         ).scalar_one()
         owner = Viewer(row.owner.id, row.owner.username, row.owner.is_staff)
         db.session.expunge(row.file)  # is read between transactions, and never changed
-        return _Work(import_id, owner, row.owner.id, row.file, clock)
+        if row.file is None:
+            raise LookupError(f"import {import_id} waits without a file")
+        return _Work(import_id, owner, row.owner.id, row.file, row.is_check, clock)
 
 
 def _unpack(work: _Work) -> None:
@@ -140,6 +143,9 @@ def _unpack(work: _Work) -> None:
         bundle = Archive(here, archive.BUNDLE)
         draft, reading = _understood(bundle, work)
         notes = [dataclasses.asdict(note) for note in reading.notes]
+        if work.is_check:
+            _finish_check(work, notes)
+            return
         logo = competitions.new_logo(draft)
         kinds = competitions.files_to_store(draft)
         places = {ref: resources.new_place(kind) for ref, kind in kinds.items()}
@@ -168,32 +174,23 @@ def _download(file: StoredFile, here: BinaryIO) -> None:
 
 def _understood(bundle: Archive, work: _Work) -> tuple[CompetitionDraft, BundleReading]:
     """Read the bundle and look up what it names, so that every problem is known before storing."""
-    reading = _at_home(read.read(bundle))
+    reading = checking.understood(bundle, work.owner)
     if reading.draft is None:
         raise InvalidDraft(reading.problems)
-    if problems := competitions.check(work.owner, reading.draft):
-        raise InvalidDraft(problems)
     return reading.draft, reading
-
-
-def _at_home(reading: BundleReading) -> BundleReading:
-    """Leave out what the dump of another site names and only that site has."""
-    draft, site = reading.draft, reading.listing.site
-    if draft is None or not draft.queue or site in ("", settings().base_url):
-        return reading
-    note = Note(
-        "", f"The queue is one of {site}; the benchmark got the default queue of this site."
-    )
-    draft = dataclasses.replace(draft, queue="")
-    return dataclasses.replace(reading, draft=draft, notes=(*reading.notes, note))
 
 
 def _name(reading: BundleReading, ref: FileRef) -> str:
     """Return how a file is to be called: as where it comes from, if a dump says so."""
     member = ref.member.removeprefix(f"{reading.root}/") if reading.root else ref.member
     listed = reading.listing.members.get(member)
-    own = PurePosixPath(ref.member).name + (".zip" if ref.is_folder else "")
+    own = PurePosixPath(ref.member).name + (".zip" if _becomes_zip(ref) else "")
     return (listed.file_name if listed else "") or own
+
+
+def _becomes_zip(ref: FileRef) -> bool:
+    is_zip = ref.packing is not None and ref.packing.is_unpacked and not ref.is_folder
+    return not is_zip and (ref.is_folder or ref.packing is not None)
 
 
 def _store(
@@ -238,17 +235,50 @@ def _finish(
 ) -> None:
     now = work.clock()
     with unit_of_work():
-        row = db.session.get_one(
-            BundleImport, work.import_id, with_for_update=True, populate_existing=True
-        )
-        if row.state not in _WORKING:
-            raise Refused("The import was given up, because it stayed silent too long.")
+        row = _row(work)
         competition = competitions.create(work.owner, draft, files, now=now, logo=logo)
         row.state = ImportState.FINISHED
         row.competition_id = competition.id
         row.object_keys = []  # they belong to the competition now
         row.heard_at = row.ended_at = now
         event(log, "import.finished", import_id=row.id, competition_id=competition.id)
+
+
+def _finish_check(work: _Work, notes: list[dict[str, str]]) -> None:
+    now = work.clock()
+    with unit_of_work():
+        row = _row(work)
+        row.state, row.notes = ImportState.FINISHED, notes
+        row.heard_at = row.ended_at = now
+        _let_go(row)
+        event(log, "import.checked", import_id=row.id)
+    _clean_up_or_later(work.import_id)
+
+
+def _row(work: _Work) -> BundleImport:
+    """Return the row of an import, locked.
+
+    Raises:
+        Refused: the import was ended meanwhile.
+    """
+    row = db.session.get_one(
+        BundleImport, work.import_id, with_for_update=True, populate_existing=True
+    )
+    if row.state not in _WORKING:
+        raise Refused("The import was given up, because it stayed silent too long.")
+    return row
+
+
+def _let_go(row: BundleImport) -> None:
+    """Give up the zip of a check, unless an import of it is under way; its object goes later."""
+    if not row.is_check or row.file_id is None:
+        return
+    file = db.session.get_one(StoredFile, row.file_id)
+    row.checked_name, row.file_id = file.file_name, None
+    db.session.flush()
+    if not db.session.scalar(select(BundleImport.id).where(BundleImport.file_id == file.id)):
+        row.object_keys = _as_keys([file.ref])
+        db.session.delete(file)
 
 
 def _fail(work: _Work, problems: Iterable[Problem]) -> None:
@@ -258,13 +288,17 @@ def _fail(work: _Work, problems: Iterable[Problem]) -> None:
         )
         if row.state in _WORKING:
             note_failure(row, problems, now=work.clock())
-        if row.state == ImportState.FAILED:
+        if row.state == ImportState.FAILED and not row.is_check:
             # Also when somebody else ended it: that one cleaned up before this one had stopped.
             row.object_keys = _as_keys(work.places)
+    _clean_up_or_later(work.import_id)
+
+
+def _clean_up_or_later(import_id: int) -> None:
     try:
-        clean_up(work.import_id)
+        clean_up(import_id)
     except AppError as error:  # the sweeper tries again
-        event(log, "import.leftovers", import_id=work.import_id, reason=error.message)
+        event(log, "import.leftovers", import_id=import_id, reason=error.message)
 
 
 def _as_keys(places: Iterable[ObjectRef]) -> list[list[str]]:

@@ -13,7 +13,7 @@ import click
 from flask.cli import with_appcontext
 
 from app.accounts import queries as accounts
-from app.bundles import fields, read, services
+from app.bundles import checking, fields, services
 from app.bundles.dumps import services as dumps
 from app.bundles.fields import NoteKind
 from app.competitions import queries as competitions
@@ -21,8 +21,6 @@ from app.competitions import services as competition_services
 from app.competitions.drafts import Problem
 from app.competitions.services import InvalidDraft
 from app.errors import AppError
-from app.platform import archive
-from app.platform.archive import BadArchive
 from app.platform.clock import now
 from app.platform.configured import settings
 from app.platform.db import unit_of_work
@@ -62,15 +60,18 @@ def import_(file: Path, owner: str, publish: bool, as_json: bool) -> None:
 
 @group.command("check")
 @_file
+@click.option("--owner", help="User name of the organizer; looks up keys and the queue for them.")
 @_json
-def check(file: Path, as_json: bool) -> None:
+@with_appcontext
+def check(file: Path, owner: str | None, as_json: bool) -> None:
     """Say everything that is wrong with the bundle FILE, without importing it."""
-    with file.open("rb") as stream:
-        try:
-            reading = read.read(archive.check(stream, archive.BUNDLE))
-        except BadArchive as error:
-            problems = [Problem("", "", "", sentence) for sentence in error.sentences]
-            reading = read.BundleReading(None, problems=tuple(problems))
+    viewer = None
+    if owner is not None:
+        person = accounts.by_username(owner)
+        if person is None:
+            raise click.ClickException(f"There is no account named {owner}.")
+        viewer = competitions.viewer(person)
+    reading = checking.of_file(file, viewer)
     if reading.problems:
         _refuse(reading.problems, as_json=as_json)
     elif as_json:
@@ -78,6 +79,8 @@ def check(file: Path, as_json: bool) -> None:
         click.echo(json.dumps({"problems": [], "notes": notes}))
     else:
         click.echo("The bundle can be imported.")
+        if viewer is None and reading.draft and competition_services.names_stored(reading.draft):
+            click.echo("Keys and queues were not looked up: name the organizer with --owner.")
         _report(reading.notes)
 
 

@@ -87,6 +87,18 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Packing:
+    """How a file of the archive becomes a zip of its own, with texts beside it."""
+
+    folder: str = ""
+    """Where in that zip the file stands; empty means at the top."""
+    is_unpacked: bool = False
+    """Whether the file is a zip, or a folder, whose contents are meant."""
+    texts: tuple[tuple[str, str], ...] = ()
+    """Names and contents of what is added."""
+
+
+@dataclass(frozen=True)
 class FileRef:
     """A file to store, or one that is stored already; exactly one of ``member`` and ``key`` is set."""
 
@@ -94,6 +106,8 @@ class FileRef:
     """Normalised path in the archive, without a trailing slash."""
     is_folder: bool = False
     """True when ``member`` is a folder, whose contents are to be zipped."""
+    packing: Packing | None = None
+    """How ``member`` is packed; None stores it as it is."""
     key: UUID | None = None
     """Key of existing data."""
 

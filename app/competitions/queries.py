@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,6 +75,20 @@ class MineRow:
 
     organized: Sequence[CompetitionRow]
     joined: Sequence[CompetitionRow]
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """How many sample solutions a benchmark has, and how many were scored on all their tasks."""
+
+    solutions: int
+    scored: int
+    is_begun: bool
+    is_over: bool
+
+
+rehearsed: list[Callable[[int], Rehearsed]] = []
+"""Says of a benchmark, by its id, how its rehearsal stands."""
 
 
 def viewer(user: Any, opened: Collection[str] = ()) -> Viewer:

@@ -270,6 +270,7 @@ def _management(
         form=form, refusal=refusal, can_grant=policy.can(viewer, Act.COMPETITION_GRANT, competition),
         counts=queries.count_participants(competition),
         reasons=queries.obstacles(competition, now=now()),
+        rehearsals=[ask(competition.id) for ask in queries.rehearsed],
         default_memory_mib=settings().run_memory_mib,
         secret_link=url_for(".open_link", secret_key=competition.secret_key, _external=True),
         queue_form=_queue_form(competition, viewer),

@@ -70,6 +70,13 @@ def check(actor: Viewer, draft: CompetitionDraft) -> list[Problem]:
     return _problems(draft, existing.find(actor, draft))
 
 
+def names_stored(draft: CompetitionDraft) -> bool:
+    """Return whether :func:`check` has anything to look up for this draft."""
+    keys = [*(task.key for task in draft.tasks), *(one.key for one in draft.solutions)]
+    keys += [mention.ref.key for mention in building.wanted(draft)]
+    return bool(draft.queue) or any(keys)
+
+
 def create(
     actor: Viewer, draft: CompetitionDraft, files: Mapping[FileRef, StoredFile],
     *, now: datetime, logo: Logo = NO_LOGO,

@@ -26,7 +26,7 @@ def uses_of(file_id: int) -> list[Use]:
         select(Competition.id, Competition.title, func.count())
         .join(Phase, Phase.competition_id == Competition.id)
         .join(Submission, Submission.phase_id == Phase.id)
-        .where(Submission.file_id == file_id)
+        .where(Submission.file_id == file_id, Submission.is_rehearsal.is_(False))
         .group_by(Competition.id, Competition.title)
         .order_by(Competition.id)
     )

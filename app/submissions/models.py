@@ -98,7 +98,16 @@ class Submission(Base):
     rerun_of_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"), index=True)
     """What the participant submitted, where an organizer ran its file again; never itself a re-run."""
     is_trial: Mapped[bool] = mapped_column(default=False)
-    """A re-run on a task of the organizer's choice: theirs to see, and never on a board."""
+    """A re-run on a task of the organizer's choice, or a rehearsal: never on a board.
+
+    The organizers' to see, whoever its owner is.
+    """
+    is_rehearsal: Mapped[bool] = mapped_column(default=False)
+    """A trial of a sample solution; it is in no list, either."""
+    solution_id: Mapped[int | None] = mapped_column(
+        ForeignKey("solutions.id", ondelete="SET NULL"), index=True
+    )
+    """The sample solution that a rehearsal tries."""
     migrated_from_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
     """What the participant submitted to the phase before, where it was moved on to this one."""
     on_board: Mapped[bool] = mapped_column(default=False)

@@ -322,13 +322,14 @@ def mine(competition: Competition, viewer: Viewer, page: int) -> Page[Submission
 
 
 def everyone(competition: Competition, viewer: Viewer, page: int) -> Page[SubmissionRow]:
-    """Return all submissions to a competition, the newest first.
+    """Return all submissions to a competition but rehearsals, the newest first.
 
     Raises:
         Forbidden: the viewer does not organize it.
     """
     policy.require(viewer, Act.COMPETITION_EDIT, competition)
-    return _listed(select(Submission), competition, viewer, page)
+    statement = select(Submission).where(Submission.is_rehearsal.is_(False))
+    return _listed(statement, competition, viewer, page)
 
 
 def _listed(

@@ -242,7 +242,8 @@ def detail(submission_id: int) -> Response:
 
 
 def _tab(submission: Submission, viewer: Viewer) -> str:
-    return "mine" if submission.owner_id == viewer.user_id else "manage"
+    is_mine = submission.owner_id == viewer.user_id and not submission.is_rehearsal
+    return "mine" if is_mine else "manage"
 
 
 @bp.get("/runs/<int:run_id>/outputs/<kind>")

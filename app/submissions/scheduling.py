@@ -14,7 +14,7 @@ from app.submissions.models import Run, State, Submission
 IN_FLIGHT = (State.SENT, State.RUNNING)
 
 REHEARSAL = 1
-"""Priority of what an organizer submits to a benchmark that is not published yet."""
+"""Priority of sample solutions, and of what an organizer submits to an unpublished benchmark."""
 
 
 def priority_of(competition: Competition, owner_id: int) -> int:

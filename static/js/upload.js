@@ -24,6 +24,7 @@ class Upload {
     form.addEventListener("submit", (event) => {
       if (!this.input.files.length) return; // the server says what is missing
       event.preventDefault();
+      this.pressed = event.submitter;
       if (!this.isBusy) this.start();
     });
     this.warn = (event) => event.preventDefault();
@@ -132,7 +133,10 @@ class Upload {
     const field = this.form.elements.upload_key;
     field.value = key;
     this.input.disabled = true;
+    const act = Object.assign(document.createElement("input"), { type: "hidden", name: this.pressed?.name ?? "", value: this.pressed?.value ?? "" });
+    this.form.append(act); // says which button was pressed; one without a name sends nothing
     HTMLFormElement.prototype.submit.call(this.form);
+    act.remove();
     this.input.disabled = false; // whoever comes back to this page begins anew
     field.value = "";
   }

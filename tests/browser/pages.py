@@ -109,7 +109,6 @@ PAGES = (
     Page("tasks-nothing-found", "tasks.listing", "olga", {"q": "qqq", "whose": "public"}),
     Page("task", "tasks.detail", "olga", {"key": "task"}),
     Page("task-new", "tasks.new", "olga"),
-    Page("task-upload", "task_zips.new", "olga"),
     Page("task-edit", "tasks.edit", "olga", {"key": "task"}),
     Page("task-public", "tasks.confirm_public", "olga", {"key": "task"}),
     Page("task-in-use", "tasks.confirm_delete", "olga", {"key": "task"}),
@@ -135,6 +134,7 @@ PAGES = (
     Page("submissions-move-none", "organizing.confirm_move", "olga", _of("demo")),
     Page("rerun", "organizing.confirm_rerun", "olga", {**_of("demo"), "id": "finished"}),
     Page("rerun-phase", "organizing.confirm_phase_rerun", "olga", _on("demo")),
+    Page("rehearsal", "rehearsal.detail", "olga", _of("demo")),
     Page("phases-manage", "organizing.phases", "olga", _of("demo")),
     Page("phases-manage-two", "organizing.phases", "olga", _of("choosing")),
     Page("migration", "organizing.confirm_migration", "olga", _on("choosing")),
@@ -153,6 +153,7 @@ PAGES = (
 
 NOT_PAGES = {
     "static": "files",
+    "rehearsal.status": "a fragment of rehearsal.detail",
     "bundles.status": "a fragment of bundles.detail",
     "dumps.download": "a file",
     "dumps.status": "a fragment of dumps.listing",

@@ -84,7 +84,7 @@ def _bundle_uploaded(organizer: Person, content: bytes) -> None:
     organizer.page.expose_function("heard", lambda text: heard.append(text))
     organizer.page.evaluate(_HEAR)
     organizer.choose("breast-cancer.zip", content)
-    organizer.press("Upload bundle")
+    organizer.press("Import")
     organizer.page.wait_for_url(re.compile(r"/bundles/\d+$"))
     assert any(re.search(r"[\d.]+ KiB of [\d.]+ KiB sent", text) for text in heard), heard
     organizer.mark()

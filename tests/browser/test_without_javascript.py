@@ -79,7 +79,7 @@ def test_organizer_needs_no_script(world: World, people: People) -> None:
     person = people(world.stack, world.cookie("olga"), java_script_enabled=False)
     person.go(world.path("bundles.new"))
     person.choose("plain.zip", benchmarks.bundle("Brought without a script"))
-    person.press("Upload bundle")
+    person.press("Import")
     _refreshed_until(person, "The benchmark is made.")
     person.follow("Open the benchmark")
     person.follow("Manage")

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from app.bundles import services
 from app.bundles.models import BundleImport, ImportState
-from app.platform.db import db
+from app.platform.db import db, unit_of_work
 from app.platform.storage import ObjectRef
 from app.resources.models import FileKind, StoredFile
 from tests.actors import HTMX, Cast, browser, make_cast
@@ -57,11 +57,30 @@ def make_import(cast: Cast, **values: Any) -> BundleImport:
     return made
 
 
+def test_check_is_a_button_beside_import(
+    app: Flask, cast: Cast, store: FakeStore, carrier: FakeCarrier
+) -> None:
+    client = browser(app, cast.olga)
+    answer = client.post("/bundles/new", data=form(act="check"))
+    with unit_of_work():
+        made = db.session.scalars(select(BundleImport)).one()
+        import_id = made.id
+        assert made.is_check
+    assert answer.location == f"/bundles/{import_id}"
+    assert b"Check of bundle.zip" in client.get(answer.location).data
+    services.run_import(import_id, lambda: NOW)
+    shown = client.get(f"/bundles/{import_id}").data
+    assert b"The bundle can be imported" in shown
+    assert b"The benchmark is made" not in shown
+    assert b"bundle.zip" in client.get("/bundles/new").data
+    assert store.objects == {}
+
+
 def test_form_is_a_page_for_whoever_is_logged_in(app: Flask, cast: Cast) -> None:
     make_import(cast)
     answer = browser(app, cast.olga).get("/bundles/new")
     assert answer.status_code == 200
-    assert b"Upload bundle" in answer.data
+    assert b"Check" in answer.data
     assert b"/uploads?kind=competition_bundle" in answer.data
     assert b'name="upload_key"' in answer.data
     assert b"bundle.zip" in answer.data

@@ -141,6 +141,16 @@ def test_check_speaks_json(app: Flask, write: Any) -> None:
     assert {note["kind"] for note in answer["notes"]} == {"changed", "converted"}
 
 
+def test_check_looks_up_the_queue_for_whoever_is_named(app: Flask, write: Any) -> None:
+    make_user("olga")
+    path = write(MANIFEST.replace("title: A b", "queue: nosuchqueue\ntitle: A b"))
+    assert "were not looked up" in call(app, "check", path).stdout
+    result = call(app, "check", path, "--owner", "olga")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "nosuchqueue" in result.stderr
+    assert "no account named otto" in call(app, "check", path, "--owner", "otto").stderr
+
+
 def test_check_imports_nothing(app: Flask, write: Any) -> None:
     result = call(app, "check", write())
     assert (result.exit_code, result.stdout) == (0, "The bundle can be imported.\n")
