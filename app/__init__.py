@@ -24,6 +24,7 @@ from app.bundles.dumps import jobs as dump_jobs
 from app.bundles.dumps import queries as dump_queries
 from app.bundles.dumps.routes import bp as dumps_bp
 from app.bundles.routes import bp as bundles_bp
+from app.bundles.tasks.routes import bp as task_zips_bp
 from app.competitions import handouts, routing
 from app.competitions import queries as competition_queries
 from app.competitions.routes import bp as competitions_bp
@@ -126,6 +127,7 @@ def _features(app: Flask) -> None:
     app.register_blueprint(activity_bp)
     app.register_blueprint(leaderboards_bp)
     app.register_blueprint(bundles_bp)
+    app.register_blueprint(task_zips_bp)
     app.register_blueprint(dumps_bp)
     app.register_blueprint(worker_api_bp)
     csrf.exempt(worker_api_bp)  # machines bring bearer tokens; these routes read no cookie

@@ -109,6 +109,7 @@ PAGES = (
     Page("tasks-nothing-found", "tasks.listing", "olga", {"q": "qqq", "whose": "public"}),
     Page("task", "tasks.detail", "olga", {"key": "task"}),
     Page("task-new", "tasks.new", "olga"),
+    Page("task-upload", "task_zips.new", "olga"),
     Page("task-edit", "tasks.edit", "olga", {"key": "task"}),
     Page("task-public", "tasks.confirm_public", "olga", {"key": "task"}),
     Page("task-in-use", "tasks.confirm_delete", "olga", {"key": "task"}),
