@@ -23,6 +23,7 @@ from app.bundles import queries as bundle_queries
 from app.bundles.dumps import jobs as dump_jobs
 from app.bundles.dumps import queries as dump_queries
 from app.bundles.dumps.routes import bp as dumps_bp
+from app.bundles.kits.routes import bp as kits_bp
 from app.bundles.routes import bp as bundles_bp
 from app.bundles.tasks.routes import bp as task_zips_bp
 from app.competitions import handouts, routing
@@ -128,6 +129,7 @@ def _features(app: Flask) -> None:
     app.register_blueprint(leaderboards_bp)
     app.register_blueprint(bundles_bp)
     app.register_blueprint(task_zips_bp)
+    app.register_blueprint(kits_bp)
     app.register_blueprint(dumps_bp)
     app.register_blueprint(worker_api_bp)
     csrf.exempt(worker_api_bp)  # machines bring bearer tokens; these routes read no cookie

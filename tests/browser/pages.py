@@ -110,6 +110,7 @@ PAGES = (
     Page("task", "tasks.detail", "olga", {"key": "task"}),
     Page("task-new", "tasks.new", "olga"),
     Page("task-upload", "task_zips.new", "olga"),
+    Page("task-kit", "kits.new", "olga", {"key": "task"}),
     Page("task-edit", "tasks.edit", "olga", {"key": "task"}),
     Page("task-public", "tasks.confirm_public", "olga", {"key": "task"}),
     Page("task-in-use", "tasks.confirm_delete", "olga", {"key": "task"}),

@@ -224,6 +224,8 @@ def make_world(app: Flask, *, is_published: bool = True) -> World:
     save(TaskShare(task_id=task.id, user_id=cast.pavel.id, role=TaskRole.USE))
     special = {
         **{f"tasks.{name}": {"key": uuid.UUID(task.key)} for name in TASK_PAGES},
+        "kits.create": {"key": uuid.UUID(task.key)},
+        "kits.new": {"key": uuid.UUID(task.key)},
         "datasets.detail": {"key": uuid.UUID(public_file.key)},
         "library.withdraw": {"key": uuid.UUID(public_file.key)},
         "parts.cancel": half,

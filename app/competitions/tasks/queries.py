@@ -232,6 +232,32 @@ def uses_of(task_id: int) -> list[PhaseUse]:
     ]
 
 
+def phases_of(task: Task, viewer: Viewer) -> list[Phase]:
+    """Return the phases that use a task and that the viewer organizes, with their benchmarks."""
+    found = db.session.scalars(
+        select(Phase)
+        .join(PhaseTask, PhaseTask.phase_id == Phase.id)
+        .where(PhaseTask.task_id == task.id)
+        .options(joinedload(Phase.competition))
+        .order_by(Phase.competition_id, Phase.index)
+    )
+    return [one for one in found if policy.can(viewer, Act.COMPETITION_EDIT, one.competition)]
+
+
+def own_by_phase(competition: Competition, viewer: Viewer) -> dict[int, list[Task]]:
+    """Return the tasks of each phase that are the viewer's own, in the order of the phase."""
+    found: dict[int, list[Task]] = {phase.id: [] for phase in competition.phases}
+    rows = db.session.execute(
+        select(PhaseTask.phase_id, Task)
+        .join(Task, Task.id == PhaseTask.task_id)
+        .where(PhaseTask.phase_id.in_(found), Task.owner_id == viewer.user_id)
+        .order_by(PhaseTask.order, Task.id)
+    )
+    for phase_id, task in rows:
+        found[phase_id].append(task)
+    return found
+
+
 def was_run(task_id: int) -> bool:
     """Return whether something was run on a task."""
     return any(knows(task_id) for knows in run_on)

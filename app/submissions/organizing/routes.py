@@ -15,6 +15,7 @@ from app import policy
 from app.competitions import lifecycle
 from app.competitions import queries as competitions
 from app.competitions.models import Competition, Phase
+from app.competitions.tasks import queries as competition_tasks
 from app.errors import Invalid
 from app.platform import links
 from app.platform.clock import now
@@ -220,6 +221,7 @@ def phases(competition_id: int) -> Response:
     rows = [(phase, prerequisites.choices(phase)) for phase in competition.phases]
     return page(
         "submissions/phases.html", rows=rows, outlooks=migration.outlooks(viewer, competition),
+        kit_tasks=competition_tasks.own_by_phase(competition, viewer),
         **_framed(competition, viewer),
     )  # fmt: skip
 

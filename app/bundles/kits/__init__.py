@@ -1,0 +1,1 @@
+"""Starting kits made from tasks."""
