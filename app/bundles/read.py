@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.bundles import checksums, manifest
 from app.bundles.checksums import NO_LISTING, Listing
+from app.bundles.evalai import challenge
 from app.bundles.fields import Note, NoteKind, Report, Section, described
 from app.bundles.legacy import competition
 from app.bundles.members import Members
@@ -36,7 +37,11 @@ class BundleReading:
 
 
 def read(archive: Archive) -> BundleReading:
-    """Read a bundle, of format version 2 or of CodaLab; all its problems at once."""
+    """Read a bundle, of format version 2, of CodaLab or of EvalAI; all its problems at once.
+
+    Raises:
+        BadArchive: a file of it is damaged.
+    """
     found = _manifest(archive)
     if isinstance(found, Problem):
         return BundleReading(None, problems=(found,))
@@ -68,9 +73,16 @@ def read(archive: Archive) -> BundleReading:
     for sentence in document.duplicates:
         expected = "each key once"
         report.problems.append(Problem("", "a key given twice", expected, sentence))
-    draft = _draft(document, report, Members(archive, root))
+    is_challenge = name.rpartition("/")[2] in challenge.MANIFESTS
+    draft = _draft(document, report, Members(archive, root), is_challenge=is_challenge)
     if draft:
         report.problems += _new(validity.problems(draft), report.problems)
+    notes, problems = _told(name, report)
+    return BundleReading(None if problems else draft, notes, problems, listing, root)
+
+
+def _told(name: str, report: Report) -> tuple[tuple[Note, ...], tuple[Problem, ...]]:
+    """Return notes, by kind, and problems, each with the line that it is about."""
     lines = {strictyaml.path_text(path): place.line for path, place in document.places.items()}
     problems = tuple(
         dataclasses.replace(problem, where=_located(name, problem.where, lines))
@@ -81,7 +93,7 @@ def read(archive: Archive) -> BundleReading:
         dataclasses.replace(note, where=_located(name, note.where, lines))
         for note in sorted(report.notes, key=lambda note: order.index(note.kind))
     )
-    return BundleReading(None if problems else draft, notes, problems, listing, root)
+    return notes, problems
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,7 @@ def _manifest(archive: Archive) -> _Place | Problem:
     """Find the manifest, and the folder that its paths start from."""
     wrapping = archive.wrapping_folder()
     for root in ("", wrapping) if wrapping else ("",):
-        for name in (MANIFEST, *_OTHER_NAMES):
+        for name in (MANIFEST, *_OTHER_NAMES, *challenge.MANIFESTS):
             path = f"{root}/{name}" if root else name
             if archive.is_file(path):
                 return _Place(path, root)
@@ -116,12 +128,14 @@ def _manifest(archive: Archive) -> _Place | Problem:
 
 
 def _draft(
-    document: strictyaml.Document, report: Report, members: Members
+    document: strictyaml.Document, report: Report, members: Members, *, is_challenge: bool
 ) -> CompetitionDraft | None:
     if not isinstance(document.value, dict):
         report.wrong((), described(document.value), "a mapping of keys to values")
         return None
     top = Section(document.value, (), report)
+    if is_challenge:
+        return challenge.read(top, members)
     version = _version(top)
     if version not in (*_TWO, *_ONE, ""):
         report.wrong(("version",), f"“{version[:60]}”", "2, or 1.5 of CodaLab")

@@ -1,0 +1,1 @@
+"""Challenges of EvalAI as drafts, and what runs their evaluation scripts as they are."""
