@@ -83,7 +83,7 @@ def read(archive: Archive) -> BundleReading:
 
 def _told(name: str, report: Report) -> tuple[tuple[Note, ...], tuple[Problem, ...]]:
     """Return notes, by kind, and problems, each with the line that it is about."""
-    lines = {strictyaml.path_text(path): place.line for path, place in document.places.items()}
+    lines = {strictyaml.path_text(path): place.line for path, place in report.places.items()}
     problems = tuple(
         dataclasses.replace(problem, where=_located(name, problem.where, lines))
         for problem in report.problems
