@@ -90,7 +90,11 @@ def _ids(competition_id: int) -> Select[tuple[int]]:
     newest = (
         select(func.max(Submission.id))
         .join(Phase, Phase.id == Submission.phase_id)
-        .where(Phase.competition_id == competition_id, Submission.is_trial.is_(False))
+        .where(
+            Phase.competition_id == competition_id,
+            Submission.is_trial.is_(False),
+            Submission.is_rehearsal.is_(False),
+        )
         .group_by(reruns.FAMILY)
     )
     current = (
