@@ -86,7 +86,7 @@ def _who(rule: Rule) -> str:
         return "staff"
     if rule.endpoint.startswith("competitions.") and rule.endpoint != "competitions.register_now":
         return "organizer"
-    if rule.endpoint.startswith(("queues.", "library.", "parts.", "task")):
+    if rule.endpoint.startswith(("dumps.", "library.", "parts.", "queues.", "task")):
         return "organizer"
     if rule.endpoint == "submissions.start" or rule.endpoint.startswith("organizing."):
         return "organizer"

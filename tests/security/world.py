@@ -76,7 +76,12 @@ class World:
 
     def path(self, rule: Rule) -> str:
         """Return the address of a rule."""
-        values = {**self.arguments, **self.special.get(rule.endpoint, {})}
+        # A ticket opens its page for a minute, and a slow machine takes longer than that.
+        tickets = URLSafeTimedSerializer(self.app.secret_key or "", salt="detailed-results")
+        values = {
+            **self.arguments, "ticket": tickets.dumps(self.run_id),
+            **self.special.get(rule.endpoint, {}),
+        }  # fmt: skip
         wanted = {
             name: values[name] for name in rule.arguments if name not in (rule.defaults or {})
         }
@@ -213,7 +218,6 @@ def make_world(app: Flask, *, is_published: bool = True) -> World:
         "kind": str(Output.SCORING_OUTPUT), "key": uuid.UUID(secret_file.key), "file": file.key,
         "object_key": PICTURE, "filename": "css/base.css",
         "secret_key": cast.competition.secret_key, "import_id": _import(cast),
-        "ticket": URLSafeTimedSerializer(app.secret_key or "", salt="detailed-results").dumps(run.id),
     }  # fmt: skip
     queue = _queue(cast)
     arguments["dump_id"] = _dump(cast)
