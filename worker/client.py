@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import random
 import secrets
 import threading
 import time
@@ -106,10 +105,14 @@ def _is_said_by_the_app(body: bytes) -> bool:
     return isinstance(said, dict) and isinstance(said.get("error"), str)
 
 
+# Not the module's own generator, whose state belongs to whoever seeds it.
+_chance = secrets.SystemRandom()
+
+
 def pause_s(failures: int) -> float:
     """Return how long to wait after this many failures in a row: doubling, with jitter."""
     longest: float = min(_MAX_PAUSE_S, 0.2 * 2 ** min(failures, 10))
-    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, hides nothing
+    return longest * _chance.uniform(0.5, 1.0)
 
 
 class Reporter:

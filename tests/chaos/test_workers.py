@@ -101,6 +101,7 @@ def test_run_that_kills_every_worker_ends_and_delays_no_other(
     other = insider.submit("petra", benchmark.phases[0], result())
     assert insider.wait(other).run.scores == {"score": 1.0}
     for number in (1, 2, 3):
+        _wait_for_step(insider, poison, number, "ingest")  # earlier it would not count
         insider.give_up(poison, number)
     seen = insider.wait(poison)
     assert (seen.state, seen.blame) == ("failed", "platform")
@@ -108,6 +109,13 @@ def test_run_that_kills_every_worker_ends_and_delays_no_other(
     assert seen.run.attempt == 3
     assert not seen.counts
     assert stack.worker.is_running
+
+
+def _wait_for_step(insider: Insider, submission: int, attempt: int, step: str) -> None:
+    for _ in eventually(f"attempt {attempt} of submission {submission} comes to {step}"):
+        run = insider.look(submission).run
+        if (run.attempt, run.step) == (attempt, step):
+            return
 
 
 def _kill_children(worker: Part) -> None:

@@ -136,13 +136,14 @@ ALLOWED: dict[Rule, dict[str, str]] = {
         "worker/jobs.py": "the type of a job that these classes let through",
         "worker/overlap.py": "the type of a job that these classes let through",
     },
-    weak_random: {"worker/client.py": "spreads retries in time, hides nothing"},
+    weak_random: {},
 }
 
 
 SAFE_IN_TEMPLATES = {
     "templates/_ui/icons.html": "shapes that stand in the same file",
     "templates/bundles/_problems.html": "a line-break opportunity, after escaping the rest",
+    "templates/bundles/_report.html": "the same",
 }
 """Where text is declared safe, and why it is."""
 
@@ -202,7 +203,8 @@ def test_templates_declare_nothing_safe_and_load_nothing_foreign() -> None:
             safe.add(name)
         if re.search(r"""<(script|link|img|iframe)[^>]+(src|href)=["'](https?:)?//""", text):
             problems.append(f"{name} loads something from elsewhere")
-        if re.search(r"<script(?![^>]*\bsrc=)|\son[a-z]+=|\sstyle=|hx-on|javascript:", text):
+        described = text.replace('<script type="application/ld+json">', "")  # data, not a program
+        if re.search(r"<script(?![^>]*\bsrc=)|\son[a-z]+=|\sstyle=|hx-on|javascript:", described):
             problems.append(f"{name} has a script or style of its own")
     assert problems == []
     assert safe == set(SAFE_IN_TEMPLATES)

@@ -127,11 +127,11 @@ def _chosen(task: Task, draft: KitDraft) -> tuple[dict[str, StoredFile], StoredF
         "input_data": (draft.input_data, revision.input_data),
         "scoring_program": (draft.scoring_program, revision.scoring_program),
     }
-    secret = revision.reference_data_id
+    kept_back = revision.reference_data_id
     folders = {
         folder: file
         for folder, (is_wanted, file) in wanted.items()
-        if is_wanted and file is not None and file.id != secret
+        if is_wanted and file is not None and file.id != kept_back
     }
     return folders, revision.reference_data if draft.stand_in else None
 
