@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Text, and_, cast, or_, select
+from sqlalchemy import Text, cast, select
 
-from app.bundles import unpacking
+from app.bundles import progress, unpacking
 from app.bundles.fields import Note, NoteKind
 from app.bundles.models import BundleImport, ImportState
-from app.bundles.unpacking import Clock
 from app.competitions.drafts import Problem
 from app.competitions.services import InvalidDraft
 from app.errors import Forbidden, Invalid
+from app.platform.clock import Clock
 from app.platform.db import after_commit, db, unit_of_work
 from app.platform.queueing import carrier
 from app.policy import Act, Viewer, require
@@ -24,11 +24,6 @@ from app.resources import services as resources
 from app.resources.models import FileKind, StoredFile
 
 UNPACK = "app.bundles.jobs.unpack"
-SILENT_FOR = timedelta(minutes=10)
-"""A working import that says nothing for this long has crashed."""
-WAITS_AT_MOST = timedelta(hours=1)
-SEND_AGAIN_AFTER = timedelta(minutes=1)
-CLEANS_FOR = timedelta(days=7)
 
 run_import = unpacking.run_import
 
@@ -105,25 +100,16 @@ def import_file(actor: Viewer, path: Path, clock: Clock) -> Imported:
 
 
 def send_waiting(*, now: datetime) -> int:
-    """Send imports again that still wait: the queue was away, or lost them. Returns how many.
-
-    Sending twice is harmless: only one job gets to claim an import.
-    """
-    found = db.session.scalars(
-        select(BundleImport).where(
-            BundleImport.state == ImportState.WAITING,
-            BundleImport.heard_at < now - SEND_AGAIN_AFTER,
-        )
-    ).all()
+    """Send imports again that still wait. Returns how many."""
+    found = progress.to_send_again(BundleImport, now)
     for waiting in found:
-        waiting.heard_at = now
         after_commit(partial(_send, waiting.id))
     return len(found)
 
 
 def fail_stale(*, now: datetime) -> int:
     """End imports whose job died, and delete what they left in the store. Returns how many ended."""
-    found = _silent(now)
+    found = progress.silent(BundleImport, now)
     for silent in found:
         expected = "an answer within ten minutes"
         sentence = "The import stopped without a word. Nothing of it was kept; upload it again."
@@ -145,29 +131,12 @@ def _opened_before(file: StoredFile, is_check: bool) -> BundleImport | None:
     return db.session.scalars(statement).first()
 
 
-def _silent(now: datetime) -> Sequence[BundleImport]:
-    working = BundleImport.state.in_([ImportState.READING, ImportState.STORING])
-    return db.session.scalars(
-        select(BundleImport)
-        .where(
-            or_(
-                and_(working, BundleImport.heard_at < now - SILENT_FOR),
-                and_(
-                    BundleImport.state == ImportState.WAITING,
-                    BundleImport.created_at < now - WAITS_AT_MOST,
-                ),
-            )
-        )
-        .with_for_update(skip_locked=True)
-    ).all()
-
-
 def _with_leftovers(now: datetime) -> Sequence[int]:
     """Return imports and checks whose objects could not be deleted then: the store was away."""
     return db.session.scalars(
         select(BundleImport.id).where(
             BundleImport.is_leaving,
-            BundleImport.ended_at > now - CLEANS_FOR,
+            BundleImport.ended_at > now - progress.CLEANS_FOR,
             cast(BundleImport.object_keys, Text) != "[]",
         )
     ).all()

@@ -11,35 +11,33 @@ from __future__ import annotations
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
-from app.bundles import checking, members
+from app.bundles import checking, members, progress
 from app.bundles.models import BundleImport, ImportState
 from app.bundles.read import BundleReading
 from app.competitions import services as competitions
 from app.competitions.drafts import CompetitionDraft, FileRef, Problem
 from app.competitions.services import InvalidDraft, Logo
-from app.errors import AppError, Refused
+from app.errors import AppError
 from app.platform import archive
 from app.platform.archive import Archive, BadArchive
+from app.platform.clock import Clock
 from app.platform.db import db, release, unit_of_work
 from app.platform.logging import event
 from app.platform.storage import ObjectRef
 from app.policy import Viewer
 from app.resources import services as resources
-from app.resources.measuring import CHUNK
 from app.resources.models import FileKind, StoredFile
 
 log = logging.getLogger(__name__)
-
-Clock = Callable[[], datetime]
 
 _CRASH = Problem(
     "",
@@ -47,7 +45,6 @@ _CRASH = Problem(
     "none",
     "Something went wrong on our side; the error is logged. Nothing of the bundle was kept.",
 )
-_WORKING = (ImportState.READING, ImportState.STORING)
 
 
 @dataclass(frozen=True)
@@ -115,15 +112,8 @@ def clean_up(import_id: int) -> None:
 
 
 def _claim(import_id: int, clock: Clock) -> _Work | None:
-    now = clock()
     with unit_of_work():
-        claimed = db.session.execute(
-            update(BundleImport)
-            .where(BundleImport.id == import_id, BundleImport.state == ImportState.WAITING)
-            .values(state=ImportState.READING, heard_at=now)
-            .returning(BundleImport.id)
-        ).all()
-        if not claimed:
+        if not progress.claim(BundleImport, import_id, ImportState.READING, clock()):
             return None
         row = db.session.execute(
             select(BundleImport)
@@ -138,8 +128,7 @@ def _claim(import_id: int, clock: Clock) -> _Work | None:
 
 
 def _unpack(work: _Work) -> None:
-    with tempfile.TemporaryFile() as here:
-        _download(work.file, here)
+    with resources.fetched(work.file) as here:
         bundle = Archive(here, archive.BUNDLE)
         draft, reading = _understood(bundle, work)
         notes = [dataclasses.asdict(note) for note in reading.notes]
@@ -161,15 +150,6 @@ def _unpack(work: _Work) -> None:
             files[ref] = _store(work, bundle, ref, kind, name, places[ref])
             _say(work, files_done=len(files))
     _finish(work, draft, files, logo)
-
-
-def _download(file: StoredFile, here: BinaryIO) -> None:
-    there = resources.open_file(file)
-    try:
-        while chunk := there.read(CHUNK):
-            here.write(chunk)
-    finally:
-        there.close()
 
 
 def _understood(bundle: Archive, work: _Work) -> tuple[CompetitionDraft, BundleReading]:
@@ -214,20 +194,7 @@ def _store(
 
 
 def _say(work: _Work, **values: Any) -> None:
-    """Save progress; it is also the sign of life.
-
-    Raises:
-        Refused: the import was ended meanwhile.
-    """
-    with unit_of_work():
-        alive = db.session.execute(
-            update(BundleImport)
-            .where(BundleImport.id == work.import_id, BundleImport.state.in_(_WORKING))
-            .values(heard_at=work.clock(), **values)
-            .returning(BundleImport.id)
-        ).all()
-    if not alive:
-        raise Refused("The import was given up, because it stayed silent too long.")
+    progress.say(BundleImport, work.import_id, work.clock(), **values)
 
 
 def _finish(
@@ -235,7 +202,7 @@ def _finish(
 ) -> None:
     now = work.clock()
     with unit_of_work():
-        row = _row(work)
+        row = progress.under_way(BundleImport, work.import_id)
         competition = competitions.create(work.owner, draft, files, now=now, logo=logo)
         row.state = ImportState.FINISHED
         row.competition_id = competition.id
@@ -247,26 +214,12 @@ def _finish(
 def _finish_check(work: _Work, notes: list[dict[str, str]]) -> None:
     now = work.clock()
     with unit_of_work():
-        row = _row(work)
+        row = progress.under_way(BundleImport, work.import_id)
         row.state, row.notes = ImportState.FINISHED, notes
         row.heard_at = row.ended_at = now
         _let_go(row)
         event(log, "import.checked", import_id=row.id)
     _clean_up_or_later(work.import_id)
-
-
-def _row(work: _Work) -> BundleImport:
-    """Return the row of an import, locked.
-
-    Raises:
-        Refused: the import was ended meanwhile.
-    """
-    row = db.session.get_one(
-        BundleImport, work.import_id, with_for_update=True, populate_existing=True
-    )
-    if row.state not in _WORKING:
-        raise Refused("The import was given up, because it stayed silent too long.")
-    return row
 
 
 def _let_go(row: BundleImport) -> None:
@@ -283,12 +236,10 @@ def _let_go(row: BundleImport) -> None:
 
 def _fail(work: _Work, problems: Iterable[Problem]) -> None:
     with unit_of_work():
-        row = db.session.get_one(
-            BundleImport, work.import_id, with_for_update=True, populate_existing=True
-        )
-        if row.state in _WORKING:
+        row = progress.locked(BundleImport, work.import_id)
+        if row is not None and progress.is_under_way(row):
             note_failure(row, problems, now=work.clock())
-        if row.state == ImportState.FAILED and not row.is_check:
+        if row is not None and row.state == ImportState.FAILED and not row.is_check:
             # Also when somebody else ended it: that one cleaned up before this one had stopped.
             row.object_keys = _as_keys(work.places)
     _clean_up_or_later(work.import_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, BinaryIO, Protocol
@@ -13,7 +15,7 @@ from app.platform.db import after_commit, db, release
 from app.platform.storage import PRIVATE, PUBLIC, ObjectRef, new_ref, put_bytes, store
 from app.policy import Act, Viewer, require
 from app.resources import filenames, limits, queries
-from app.resources.measuring import Measured, copy
+from app.resources.measuring import CHUNK, Measured, copy
 from app.resources.models import FileKind, StoredFile
 from app.resources.space import queries as space
 
@@ -189,6 +191,19 @@ def open_file(file: StoredFile) -> Any:
     if not file.is_complete:
         raise NotFound("The file has not arrived yet.")
     return store().open(file.ref)
+
+
+@contextmanager
+def fetched(file: StoredFile) -> Iterator[BinaryIO]:
+    """Give the bytes of a complete file as one of this machine, which is gone afterwards."""
+    with tempfile.TemporaryFile() as here:
+        there = open_file(file)
+        try:
+            shutil.copyfileobj(there, here, CHUNK)
+        finally:
+            there.close()
+        here.seek(0)
+        yield here
 
 
 def link(file: StoredFile, viewer: Viewer) -> str:

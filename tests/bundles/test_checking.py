@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.accounts.models import User
-from app.bundles import checking, services
+from app.bundles import checking, progress, services
 from app.bundles.models import BundleImport
 from app.errors import Unavailable
 from app.platform.db import Base, db, unit_of_work
@@ -139,7 +139,7 @@ def test_silent_check_keeps_no_file(actor: Viewer, upload: Upload) -> None:
     with unit_of_work():
         import_id = services.open_import(actor, file, now=NOW, is_check=True).id
     with unit_of_work():
-        assert services.fail_stale(now=NOW + 2 * services.WAITS_AT_MOST) == 1
+        assert services.fail_stale(now=NOW + 2 * progress.WAITS_AT_MOST) == 1
     assert db.session.get_one(BundleImport, import_id).state == "failed"
 
 

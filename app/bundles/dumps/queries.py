@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from app import policy
+from app.bundles import progress
 from app.bundles.models import BundleDump, DumpState
 from app.competitions import queries as competitions
 from app.competitions.models import Competition, CompetitionSolution, Leaderboard
@@ -21,7 +22,6 @@ from app.policy import Act, Viewer
 from app.resources.library.places import Use
 from app.resources.models import Solution, Task, TaskRevision
 
-ENDED = (DumpState.FINISHED, DumpState.FAILED)
 SHOWN = 50
 
 
@@ -53,7 +53,7 @@ def under_way(competition_id: int, *, with_files: bool) -> BundleDump | None:
         _loaded().where(
             BundleDump.competition_id == competition_id,
             BundleDump.with_files.is_(with_files),
-            BundleDump.state.not_in(ENDED),
+            BundleDump.state.not_in(progress.ENDED),
         )
     ).first()
 
@@ -61,23 +61,9 @@ def under_way(competition_id: int, *, with_files: bool) -> BundleDump | None:
 def to_forget(before: datetime) -> Sequence[BundleDump]:
     """Return dumps that ended before a time, with their files."""
     return db.session.scalars(
-        _loaded().where(BundleDump.state.in_(ENDED), BundleDump.ended_at < before).limit(100)
-    ).all()
-
-
-def silent(working_before: datetime, waiting_before: datetime) -> Sequence[BundleDump]:
-    """Return dumps that were heard last, or have waited since, before a time."""
-    waits = BundleDump.state == DumpState.WAITING
-    return db.session.scalars(
-        select(BundleDump)
-        .where(
-            BundleDump.state.not_in(ENDED),
-            or_(
-                waits & (BundleDump.created_at < waiting_before),
-                ~waits & (BundleDump.heard_at < working_before),
-            ),
-        )
-        .with_for_update(skip_locked=True)
+        _loaded()
+        .where(BundleDump.state.in_(progress.ENDED), BundleDump.ended_at < before)
+        .limit(100)
     ).all()
 
 

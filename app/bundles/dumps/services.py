@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import select
-
+from app.bundles import progress
 from app.bundles.dumps import queries, working
 from app.bundles.models import BundleDump, DumpState
 from app.competitions.models import Competition
@@ -21,11 +20,6 @@ from app.resources.models import StoredFile
 
 PACK = "app.bundles.dumps.jobs.pack"
 KEPT_FOR = timedelta(days=14)
-SILENT_FOR = timedelta(minutes=10)
-"""A working dump that says nothing for this long has crashed."""
-WAITS_AT_MOST = timedelta(hours=1)
-SEND_AGAIN_AFTER = timedelta(minutes=1)
-CLEANS_FOR = timedelta(days=7)
 
 run = working.run
 pack_into = working.pack_into
@@ -89,27 +83,22 @@ def forget_old(*, now: datetime) -> int:
 
 
 def send_waiting(*, now: datetime) -> int:
-    """Send dumps again that still wait: the queue was away, or lost them. Returns how many."""
-    found = db.session.scalars(
-        select(BundleDump).where(
-            BundleDump.state == DumpState.WAITING, BundleDump.heard_at < now - SEND_AGAIN_AFTER
-        )
-    ).all()
+    """Send dumps again that still wait. Returns how many."""
+    found = progress.to_send_again(BundleDump, now)
     for waiting in found:
-        waiting.heard_at = now
         after_commit(partial(_send, waiting.id))
     return len(found)
 
 
 def fail_stale(*, now: datetime) -> int:
     """End dumps whose job died, and delete what they left in the store. Returns how many ended."""
-    found = queries.silent(now - SILENT_FOR, now - WAITS_AT_MOST)
+    found = progress.silent(BundleDump, now)
     for silent in found:
         sentence = "The dump stopped without a word. Nothing of it was kept; ask for it again."
         if silent.state == DumpState.WAITING:
             sentence = "No job took this dump for an hour. Tell the administrator."
         working.note_failure(silent, sentence, now=now)
-    left = queries.leftovers(now - CLEANS_FOR)
+    left = queries.leftovers(now - progress.CLEANS_FOR)
     for dump_id in {row.id for row in (*found, *left)}:
         after_commit(partial(working.clean_up, dump_id))
     return len(found)

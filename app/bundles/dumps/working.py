@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, cast
@@ -17,12 +16,13 @@ from typing import Any, BinaryIO, cast
 from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
-from app.bundles import write
+from app.bundles import progress, write
 from app.bundles.dumps import packing, queries
 from app.bundles.dumps.packing import Plan
 from app.bundles.models import BundleDump, DumpState
 from app.competitions.models import Competition
-from app.errors import AppError, Refused
+from app.errors import AppError
+from app.platform.clock import Clock
 from app.platform.configured import settings
 from app.platform.db import db, reading, unit_of_work
 from app.platform.logging import event
@@ -35,11 +35,7 @@ from app.resources.space import queries as space
 
 log = logging.getLogger(__name__)
 
-Clock = Callable[[], datetime]
-
 SAYS_EVERY = 64 * MIB
-_WORKING = (DumpState.PACKING, DumpState.STORING)
-_GIVEN_UP = "The dump was given up, because it stayed silent too long."
 _CRASH = "Something went wrong on our side; the error is logged. Nothing was kept."
 
 
@@ -112,13 +108,7 @@ def clean_up(dump_id: int) -> None:
 
 def _claim(dump_id: int, clock: Clock) -> _Work | None:
     with unit_of_work():
-        claimed = db.session.execute(
-            update(BundleDump)
-            .where(BundleDump.id == dump_id, BundleDump.state == DumpState.WAITING)
-            .values(state=DumpState.PACKING, heard_at=clock())
-            .returning(BundleDump.id)
-        ).all()
-        if not claimed:
+        if not progress.claim(BundleDump, dump_id, DumpState.PACKING, clock()):
             return None
         row = db.session.execute(
             select(BundleDump).where(BundleDump.id == dump_id).options(joinedload(BundleDump.owner))
@@ -193,27 +183,12 @@ class _Listened:
 
 
 def _say(work: _Work, **values: Any) -> None:
-    """Save progress; it is also the sign of life.
-
-    Raises:
-        Refused: the dump was ended meanwhile.
-    """
-    with unit_of_work():
-        alive = db.session.execute(
-            update(BundleDump)
-            .where(BundleDump.id == work.dump_id, BundleDump.state.in_(_WORKING))
-            .values(heard_at=work.clock(), **values)
-            .returning(BundleDump.id)
-        ).all()
-    if not alive:
-        raise Refused(_GIVEN_UP)
+    progress.say(BundleDump, work.dump_id, work.clock(), **values)
 
 
 def _finish(work: _Work, file: StoredFile) -> None:
     with unit_of_work():
-        row = _locked(work.dump_id)
-        if row is None or row.state not in _WORKING:
-            raise Refused(_GIVEN_UP)
+        row = progress.under_way(BundleDump, work.dump_id)
         db.session.add(file)
         db.session.flush()
         row.file_id, row.object_key = file.id, ""
@@ -224,14 +199,10 @@ def _finish(work: _Work, file: StoredFile) -> None:
 
 def _fail(work: _Work, refusal: str) -> None:
     with unit_of_work():
-        row = _locked(work.dump_id)
-        if row is not None and row.state in _WORKING:
+        row = progress.locked(BundleDump, work.dump_id)
+        if row is not None and progress.is_under_way(row):
             note_failure(row, refusal, now=work.clock())
     try:
         clean_up(work.dump_id)
     except AppError as error:  # the sweeper tries again
         event(log, "dump.leftovers", dump_id=work.dump_id, reason=error.message)
-
-
-def _locked(dump_id: int) -> BundleDump | None:
-    return db.session.get(BundleDump, dump_id, with_for_update=True, populate_existing=True)

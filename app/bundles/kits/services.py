@@ -5,10 +5,9 @@ from __future__ import annotations
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from app.bundles.kits import contents, standin
 from app.bundles.kits.contents import Rules
@@ -21,7 +20,7 @@ from app.platform.configured import settings
 from app.platform.db import db, release
 from app.policy import Act, Viewer, require
 from app.resources import services as resources
-from app.resources.measuring import CHUNK, MIB
+from app.resources.measuring import MIB
 from app.resources.models import FileKind, StoredFile, Task
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -145,21 +144,10 @@ def _check_size(files: list[StoredFile]) -> None:
         )
 
 
-@contextmanager
-def _opened(file: StoredFile) -> Any:
-    with tempfile.TemporaryFile() as here:
-        there = resources.open_file(file)
-        try:
-            while chunk := there.read(CHUNK):
-                here.write(chunk)
-        finally:
-            there.close()
-        yield Archive(cast(BinaryIO, here), archive.BUNDLE)
-
-
 def _unpack(file: StoredFile, folder: str, target: zipfile.ZipFile) -> None:
     """Copy what is in a zip to a folder of the kit; a folder around a program is left out."""
-    with _opened(file) as source:
+    with resources.fetched(file) as here:
+        source = Archive(here, archive.BUNDLE)
         root = source.wrapping_folder()
         named = any(source.is_file(f"{root}/{name}") for name in ("metadata.yaml", "metadata"))
         root = root if root and named else ""
@@ -173,7 +161,8 @@ def _unpack(file: StoredFile, folder: str, target: zipfile.ZipFile) -> None:
 def _stand_ins(reference: StoredFile, target: zipfile.ZipFile) -> list[str]:
     """Write something made up for each file; returns a sentence on each that has none."""
     left_out = []
-    with _opened(reference) as source:
+    with resources.fetched(reference) as here:
+        source = Archive(here, archive.BUNDLE)
         for member in source.files():
             is_small = member.size <= standin.MAX_BYTES
             made = standin.stand_in(source.read(member.name, member.size)) if is_small else None

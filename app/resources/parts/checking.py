@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -11,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from app.errors import Invalid, TooLarge
+from app.platform.clock import Clock
 from app.platform.db import after_commit, db, unit_of_work
 from app.platform.seeking import open_at_will
 from app.platform.storage import store
@@ -20,7 +20,6 @@ from app.resources.measuring import CHUNK, MIB
 from app.resources.models import FileKind, StoredFile
 
 _WORD_EVERY = 64 * MIB
-Clock = Callable[[], datetime]
 
 
 def run(file_id: int, clock: Clock) -> None:
