@@ -39,6 +39,7 @@ from app.platform import assets, limiting, markdown, moments, web
 from app.platform.db import db
 from app.platform.queueing import AppJob, Carrier, RedisCarrier
 from app.platform.storage import S3Store, Store
+from app.platform.tally import RedisTally, Tally
 from app.platform.web import csrf
 from app.queues import queries as queue_queries
 from app.queues import services as queues
@@ -75,6 +76,7 @@ class Parts:
 
     store: Store | None = None
     carrier: Carrier | None = None
+    tally: Tally | None = None
 
 
 def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
@@ -106,6 +108,7 @@ def _connect(app: Flask, settings: Settings, parts: Parts) -> None:
     app.extensions["plumbline.carrier"] = parts.carrier or RedisCarrier(
         settings.redis_url, settings.runs_redis_url
     )
+    app.extensions["plumbline.tally"] = parts.tally or RedisTally(settings.redis_url)
 
 
 def _features(app: Flask) -> None:

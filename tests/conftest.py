@@ -21,6 +21,7 @@ from app.platform.limiting import limiter
 from app.settings import Settings
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
+from tests.fakes.tally import FakeTally
 
 hypothesis_settings.register_profile("any machine", deadline=None)
 hypothesis_settings.load_profile("any machine")
@@ -114,7 +115,7 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBy
 
 
 def _parts() -> Parts:
-    return Parts(store=FakeStore(), carrier=FakeCarrier())
+    return Parts(store=FakeStore(), carrier=FakeCarrier(), tally=FakeTally())
 
 
 @pytest.fixture

@@ -17,10 +17,13 @@ from app.platform.db import Base, UtcDateTime, db
 from tests.conftest import make_settings
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
+from tests.fakes.tally import FakeTally
 
 
 def app_on(url: str) -> Flask:
-    return create_app(make_settings(database_url=url), Parts(FakeStore(), FakeCarrier()))
+    return create_app(
+        make_settings(database_url=url), Parts(FakeStore(), FakeCarrier(), FakeTally())
+    )
 
 
 def differences() -> list[object]:

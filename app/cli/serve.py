@@ -28,6 +28,7 @@ from app.queues import machines
 from app.queues import services as queues
 from app.queues.access import Doorkeeper
 from app.resources import services as resources
+from app.resources.library import downloads
 from app.resources.parts import services as parts
 from app.submissions import dispatch
 from app.submissions import migration as phase_migration
@@ -102,7 +103,7 @@ def jobs() -> None:
 def cron() -> None:
     """Sweep, dispatch and let machines in every few seconds until stopped."""
     stop = threading.Event()
-    duties = [_sweep, _tend_uploads, _migrate_phases, *_doors()]
+    duties = [_sweep, _tend_uploads, _migrate_phases, downloads.add_up, *_doors()]
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         stop.set()

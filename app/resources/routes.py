@@ -16,6 +16,8 @@ from app.platform.storage import PUBLIC, ObjectRef, read_bytes
 from app.policy import Viewer
 from app.resources import queries, services
 from app.resources.forms import UploadForm
+from app.resources.library import downloads
+from app.resources.library.downloads import Caller
 from app.resources.models import FileKind
 
 bp = Blueprint("resources", __name__)
@@ -49,7 +51,14 @@ def start_upload() -> Response:
 def download(key: UUID) -> Response:
     """Send the browser to a link that lives a few minutes."""
     viewer = _viewer()
-    return redirect(services.link(queries.get_file(key, viewer), viewer), 302)
+    file = queries.get_file(key, viewer)
+    url = services.link(file, viewer)
+    if request.method == "GET":
+        headers = request.headers
+        agent, purpose = headers.get("User-Agent", ""), headers.get("Sec-Purpose", "")
+        caller = Caller(request.remote_addr or "", agent, purpose)
+        downloads.note(file, viewer, caller, now=now())
+    return redirect(url, 302)
 
 
 @bp.get("/media/<path:object_key>")

@@ -25,6 +25,7 @@ from tests.bench.seeding import Seeded, seed
 from tests.conftest import make_settings
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
+from tests.fakes.tally import FakeTally
 
 ROWS = (100, 1_000, 10_000)
 TRIES = 40
@@ -58,7 +59,7 @@ def on_postgresql(server: str) -> dict[str, Figures]:
 
 def _measure(database_url: str) -> dict[str, Figures]:
     settings = make_settings(database_url=database_url)
-    app = create_app(settings, Parts(store=FakeStore(), carrier=FakeCarrier()))
+    app = create_app(settings, Parts(store=FakeStore(), carrier=FakeCarrier(), tally=FakeTally()))
     figures: dict[str, Figures] = {"page": {}, "json": {}, "whole_json": {}}
     with app.app_context():
         command.upgrade(alembic_config(), "head")

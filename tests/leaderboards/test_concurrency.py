@@ -18,6 +18,7 @@ from tests.conftest import make_settings
 from tests.factories import NOW, make_competition, make_user
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
+from tests.fakes.tally import FakeTally
 from tests.leaderboards.boards import AUC, entries, marked, phase_with, submitted
 from tests.patience import PATIENCE_S
 
@@ -28,7 +29,7 @@ AT_ONCE = 6
 @pytest.fixture
 def app(postgres_url: str) -> Iterator[Flask]:
     """An app on a PostgreSQL database of its own."""
-    parts = Parts(store=FakeStore(), carrier=FakeCarrier())
+    parts = Parts(store=FakeStore(), carrier=FakeCarrier(), tally=FakeTally())
     app = create_app(make_settings(database_url=postgres_url), parts)
     with app.app_context():
         Base.metadata.create_all(db.engine)

@@ -22,6 +22,7 @@ from tests.conftest import make_settings
 from tests.factories import NOW
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
+from tests.fakes.tally import FakeTally
 from tests.loose import eventually
 from tests.patience import PATIENCE_S
 from worker.contract import Kind, RunEvent
@@ -35,7 +36,7 @@ LATER = NOW + timedelta(hours=1)
 @pytest.fixture
 def app(postgres_url: str) -> Iterator[Flask]:
     """An app on a PostgreSQL database of its own."""
-    parts = Parts(store=FakeStore(), carrier=FakeCarrier())
+    parts = Parts(store=FakeStore(), carrier=FakeCarrier(), tally=FakeTally())
     app = create_app(make_settings(database_url=postgres_url), parts)
     with app.app_context():
         Base.metadata.create_all(db.engine)
