@@ -32,7 +32,7 @@ from app.competitions.routes import bp as competitions_bp
 from app.competitions.tasks import queries as task_queries
 from app.competitions.tasks.routes import bp as tasks_bp
 from app.home.routes import bp as home_bp
-from app.leaderboards import queries as board_queries
+from app.leaderboards import overall
 from app.leaderboards import services as leaderboards
 from app.leaderboards.routes import bp as leaderboards_bp
 from app.platform import assets, limiting, markdown, moments, web
@@ -144,7 +144,8 @@ def _introduce() -> None:
     """Say which feature tells which other one what."""
     outcome.on_ended[:] = [leaderboards.refresh]
     outcome.on_waiting[:] = [dispatch.ring]
-    submission_queries.overall_scores[:] = [board_queries.overall]
+    submission_queries.overall_scores[:] = [overall.of]
+    submission_queries.primary_scores[:] = [overall.primary]
     competition_queries.rehearsed[:] = [rehearsal_queries.summary]
     queues.on_narrowed[:] = [routing.detach_strangers]
     queues.uses[:] = [routing.reasons_to_keep, load.reasons_to_keep]

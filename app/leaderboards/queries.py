@@ -14,19 +14,16 @@ from sqlalchemy.orm import aliased, joinedload
 from app import policy
 from app.accounts.models import User
 from app.competitions import lifecycle
-from app.competitions.models import Competition, Leaderboard, Phase, PhaseTask
+from app.competitions.models import Competition, Phase
 from app.errors import Forbidden, NotFound
 from app.leaderboards import revisions
 from app.leaderboards.models import Entry
-from app.leaderboards.projection import project
 from app.leaderboards.ranking import MISSING, ranked
-from app.leaderboards.scheme import Scheme
-from app.leaderboards.standings import BoardRow, Definition, Pinned, Standing, visible_columns
+from app.leaderboards.standings import BoardRow, Definition, Pinned, Standing
 from app.platform.db import db
 from app.platform.paging import Page
 from app.policy import Act, Viewer
 from app.submissions.models import Run, RunOutput, State, Submission
-from app.submissions.queries import ScoreRow
 from worker.contract import Output
 
 PAGE_SIZE = 50
@@ -134,48 +131,6 @@ def submission(submission_id: int, viewer: Viewer) -> Submission:
     if found is None or not policy.can(viewer, Act.SUBMISSION_VIEW, found):
         raise NotFound("There is no such submission, or you may not see it.")
     return found
-
-
-def overall(submission: Submission, viewer: Viewer) -> list[ScoreRow]:
-    """Return the scores of a finished submission over all tasks, as its board counts them.
-
-    Computed columns are among them. A mean rank is known only of what stands on a board that the
-    viewer may see. Where one run without computed columns says it all, nothing is returned.
-
-    Args:
-        submission: from :func:`app.submissions.queries.get`.
-    """
-    board = submission.phase.leaderboard
-    if board is None or submission.state != State.FINISHED or submission.is_trial:
-        return []
-    if not policy.can(viewer, Act.SUBMISSION_VIEW_SCORES, submission):
-        return []
-    columns = visible_columns(board)
-    if len(submission.runs) < 2 and not any(column.computation for column in columns):
-        return []
-    scores = _counted(submission, board, viewer)
-    return [
-        ScoreRow(column.title, column.show(scores), column.is_primary)
-        for column in columns
-        if column.key in scores
-    ]
-
-
-def _counted(submission: Submission, board: Leaderboard, viewer: Viewer) -> Mapping[str, float]:
-    entry = db.session.get(Entry, submission.id) if submission.on_board else None
-    if entry is not None and policy.can(viewer, Act.BOARD_VIEW, submission.phase):
-        on_board: Mapping[str, float] = entry.scores["overall"]
-        return on_board
-    scheme = Scheme.of(board)
-    keys = {column.id: column.key for column in board.columns}
-    measured = {
-        run.task_id: {keys[one.column_id]: one.value for one in run.scores if one.column_id in keys}
-        for run in submission.runs
-    }
-    tasks = select(PhaseTask.task_id).where(PhaseTask.phase_id == submission.phase_id)
-    (projection,) = project([measured], db.session.scalars(tasks).all(), scheme)
-    ranks = {one.key for one in scheme.columns if one.computation and one.computation.is_ranking}
-    return {key: value for key, value in projection.overall.items() if key not in ranks}
 
 
 def _about(phase: Phase, viewer: Viewer) -> Definition:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from app import policy
-from app.competitions.models import BoardColumn, Competition, Leaderboard, Phase
+from app.competitions.models import Competition, Leaderboard, Phase
 from app.errors import NotFound
 from app.platform.db import db
 from app.platform.paging import Page
@@ -80,6 +80,9 @@ class StatusRow:
 
 overall_scores: list[Callable[[Submission, Viewer], Sequence[ScoreRow]]] = []
 """What boards make of the runs of a submission from :func:`get`, all of them together."""
+
+primary_scores: list[Callable[[Sequence[Submission], Viewer], Mapping[int, str]]] = []
+"""The score by which boards rank each submission of a list, as text by its id."""
 
 
 def get(submission_id: int, viewer: Viewer) -> Submission:
@@ -306,7 +309,7 @@ class SubmissionRow:
     submission: Submission
     """With ``file``, ``owner`` and ``phase``."""
     score: str
-    """The primary score as the board ranks it, the mean over the tasks; empty when one is missing."""
+    """The primary score as the board ranks it; empty when there is none, or none for the viewer."""
     origin: str
     """Name of the phase that it was moved on from; empty for what somebody submitted here."""
     on_board: bool
@@ -343,46 +346,24 @@ def _listed(
         statement.options(
             joinedload(Submission.file),
             joinedload(Submission.owner),
-            joinedload(Submission.phase).joinedload(Phase.leaderboard),
+            joinedload(Submission.phase)
+            .joinedload(Phase.leaderboard)
+            .selectinload(Leaderboard.columns),
             selectinload(Submission.runs).selectinload(Run.scores),
         )
         .order_by(Submission.created_at.desc(), Submission.id.desc())
         .limit(PAGE_SIZE)
         .offset((page - 1) * PAGE_SIZE)
     ).all()
-    primary, origins = _primary_columns(found), migration.origins(found)
-    rows = []
-    for one in found:
-        is_seen = policy.can(viewer, Act.SUBMISSION_VIEW_SCORES, one)
-        score = _overall_score(one, primary) if is_seen else ""
-        rows.append(
-            SubmissionRow(one, score, origins.get(one.id, ""), is_seen_on_board(one, viewer))
+    origins = migration.origins(found)
+    scores = {key: text for known in primary_scores for key, text in known(found, viewer).items()}
+    rows = [
+        SubmissionRow(
+            one, scores.get(one.id, ""), origins.get(one.id, ""), is_seen_on_board(one, viewer)
         )
+        for one in found
+    ]
     return Page(rows, page, PAGE_SIZE, total)
-
-
-def _primary_columns(found: Sequence[Submission]) -> dict[int, BoardColumn]:
-    boards = {one.phase.leaderboard_id for one in found if one.phase.leaderboard_id}
-    if not boards:
-        return {}
-    columns = db.session.scalars(
-        select(BoardColumn)
-        .join(Leaderboard, Leaderboard.id == BoardColumn.leaderboard_id)
-        .where(
-            BoardColumn.leaderboard_id.in_(boards), BoardColumn.index == Leaderboard.primary_index
-        )
-    )
-    return {column.leaderboard_id: column for column in columns}
-
-
-def _overall_score(submission: Submission, primary: dict[int, BoardColumn]) -> str:
-    column = primary.get(submission.phase.leaderboard_id or 0)
-    if column is None or column.is_hidden or not submission.runs:
-        return ""
-    values = [s.value for run in submission.runs for s in run.scores if s.column_id == column.id]
-    if len(values) < len(submission.runs):
-        return ""
-    return f"{sum(values) / len(values):.{column.precision}f}"
 
 
 def attempts(run: Run) -> Sequence[Attempt]:

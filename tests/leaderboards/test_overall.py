@@ -9,8 +9,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.accounts.models import User
+from app.competitions.models import Phase
 from app.submissions.models import Submission
 from tests.actors import Cast, log_in, make_cast
+from tests.factories import make_participant
 from tests.leaderboards.boards import AUC, BRIER, phase_with, submitted, tell
 
 MEAN: dict[str, Any] = {
@@ -72,3 +74,43 @@ def test_submission_that_lacks_a_task_has_no_overall_score(client: FlaskClient, 
         phase_with(cast.competition, AUC, tasks=2), cast.pavel, {"auc": 0.5}, state="failed"
     )
     assert overall(client, cast.pavel, made) == {}
+
+
+def listed(client: FlaskClient, viewer: User, phase: Phase, ending: str = "") -> list[str]:
+    """The scores of a list of submissions, from its first line to its last."""
+    log_in(client, viewer)
+    text = client.get(f"/benchmarks/{phase.competition_id}/submissions{ending}").text
+    return re.findall(r'<td class="number">(.*?)</td>', text)
+
+
+def test_lists_show_a_computed_primary_score(client: FlaskClient, cast: Cast) -> None:
+    phase = phase_with(cast.competition, AUC, BRIER, MEAN, tasks=2, primary_index=2)
+    one = {"auc": 0.5, "brier": 0.25}
+    tell(submitted(phase, cast.pavel, one, {**one, "auc": 1.0}))
+    submitted(
+        phase, cast.pavel, one, {}, minute=1
+    )  # as on the board, its mean is of the scores there are
+    submitted(phase, cast.pavel, one, one, minute=2, state="failed")
+    assert listed(client, cast.pavel, phase) == ["–", "0.38", "0.50"]
+    assert listed(client, cast.olga, phase, "/all") == ["–", "0.38", "0.50"]
+
+
+def test_lists_show_the_rank_of_what_stands_on_a_board_that_one_may_see(
+    client: FlaskClient, cast: Cast
+) -> None:
+    shown = phase_with(cast.competition, AUC, BRIER, RANK, primary_index=2)
+    tell(submitted(shown, cast.pavel, {"auc": 0.5, "brier": 0.25}))
+    submitted(shown, cast.pavel, {"auc": 0.1, "brier": 0.9}, minute=1)
+    assert listed(client, cast.pavel, shown) == ["–", "1.0"]
+    hidden = phase_with(cast.other, AUC, BRIER, RANK, primary_index=2, is_hidden=True)
+    tell(submitted(hidden, cast.pavel, {"auc": 0.5, "brier": 0.25}))
+    make_participant(cast.other, cast.pavel)
+    assert listed(client, cast.pavel, hidden) == ["–"]
+    assert listed(client, cast.petra, hidden, "/all") == ["1.0"]
+
+
+def test_list_keeps_a_hidden_primary_score_to_itself(client: FlaskClient, cast: Cast) -> None:
+    secret = {"key": "secret", "title": "Secret", "is_hidden": True}
+    phase = phase_with(cast.competition, AUC, secret, primary_index=1)
+    submitted(phase, cast.pavel, {"auc": 0.5, "secret": 1.0})
+    assert listed(client, cast.pavel, phase) == ["–"]
