@@ -19,7 +19,7 @@ MINUTE_S, HOUR_S, DAY_S, YEAR_S = 60, 3600, 86_400, 31_557_600
 OPEN_TAIL = 6
 """Percent of a time scale that the dashed end of an open span takes."""
 NO_END_S = 50 * YEAR_S
-"""A time further ahead than this is how people write that something never ends."""
+"""A time further ahead than this is how people write that something never ends, or has no date yet."""
 Show = Literal["both", "relative", "absolute"]
 
 
@@ -115,7 +115,12 @@ def when(moment: datetime, *, now: datetime, zone: tzinfo = UTC, show: Show = "b
 
 def open_ended(moment: datetime | None, *, now: datetime) -> bool:
     """Return whether an end is none that anybody waits for: absent, or more than 50 years ahead."""
-    return moment is None or (_utc(moment) - _utc(now)).total_seconds() > NO_END_S
+    return moment is None or undated(moment, now=now)
+
+
+def undated(moment: datetime, *, now: datetime) -> bool:
+    """Return whether a start says only that there is no date yet: it is more than 50 years ahead."""
+    return (_utc(moment) - _utc(now)).total_seconds() > NO_END_S
 
 
 def duration(seconds: float) -> str:
@@ -166,18 +171,19 @@ def time_scale(
     """Place spans on a common scale from the first start to the last end.
 
     Args:
-        starts: when each span begins.
+        starts: when each span begins; what is :func:`undated` stands at the scale's end.
         ends: when each ends, same order; what is :func:`open_ended` reaches to the scale's end.
     """
     if not starts:
         return TimeScale((), now, now, None, False)
     here = _utc(now).timestamp()
-    begins = [_utc(start).timestamp() for start in starts]
+    begins = [None if undated(start, now=now) else _utc(start).timestamp() for start in starts]
     stops = [
         None if end is None or open_ended(end, now=now) else _utc(end).timestamp() for end in ends
     ]
-    low = min(begins)
-    high = max([*begins, *(stop for stop in stops if stop is not None)])
+    known = [begin for begin in begins if begin is not None] or [here]
+    low = min(known)
+    high = max([*known, *(stop for stop in stops if stop is not None)])
     if None in stops:  # room for what has no end, and for today within it
         high = max(high, here) + 0.15 * max(max(high, here) - low, DAY_S)
     length = max(high - low, 1.0)
@@ -187,10 +193,10 @@ def time_scale(
 
     bars = []
     for begin, stop in zip(begins, stops, strict=True):
-        x = percent(begin)
         end = 100 - OPEN_TAIL if stop is None else percent(stop)
+        x = end if begin is None else percent(begin)
         state: Literal["past", "current", "future"] = "current"
-        if here < begin:
+        if begin is None or here < begin:
             state = "future"
         elif stop is not None and stop <= here:
             state = "past"
@@ -201,7 +207,7 @@ def time_scale(
 
 
 def install(environment: Environment, now: Callable[[], datetime] = clock.now) -> None:
-    """Give templates ``when``, ``is_past``, ``open_ended``, ``time_scale``, and filters for days and amounts."""
+    """Give templates ``when``, ``is_past``, ``open_ended``, ``undated``, ``time_scale``, and filters for days and amounts."""
 
     def when_now(moment: datetime, show: Show = "both") -> Markup:
         return when(moment, now=now(), show=show)
@@ -212,11 +218,18 @@ def install(environment: Environment, now: Callable[[], datetime] = clock.now) -
     def open_ended_now(moment: datetime | None) -> bool:
         return open_ended(moment, now=now())
 
+    def undated_now(moment: datetime) -> bool:
+        return undated(moment, now=now())
+
     def scale_now(starts: Sequence[datetime], ends: Sequence[datetime | None]) -> TimeScale:
         return time_scale(starts, ends, now=now())
 
     environment.globals.update(
-        when=when_now, is_past=is_past, open_ended=open_ended_now, time_scale=scale_now
+        when=when_now,
+        is_past=is_past,
+        open_ended=open_ended_now,
+        undated=undated_now,
+        time_scale=scale_now,
     )
     environment.filters.update(day=day, duration=duration, size=size)
 

@@ -12,6 +12,7 @@ from app import policy
 from app.competitions import lifecycle
 from app.competitions.models import Competition, Phase
 from app.errors import Conflict, Invalid, Refused
+from app.platform import moments
 from app.platform.db import after_commit, db
 from app.policy import Act, Viewer
 from app.resources.models import FileKind, StoredFile, TaskRevision
@@ -97,6 +98,8 @@ def _sent_before(owner_id: int, key: str | None) -> Submission | None:
 def _require_open(phase: Phase, now: datetime) -> None:
     stage = lifecycle.phase_stage(phase, now)
     if stage == lifecycle.Stage.UPCOMING:
+        if moments.undated(phase.starts_at, now=now):
+            raise Refused(f"The phase {phase.name!r} has no date yet. Submit once it is open.")
         opens = phase.starts_at.strftime("%d %b %Y, %H:%M UTC")
         raise Refused(f"The phase {phase.name!r} opens on {opens}. Submit then.")
     if stage == lifecycle.Stage.CLOSED:

@@ -169,6 +169,21 @@ def test_end_that_nobody_waits_for_is_an_open_one() -> None:
     assert scale.high - NOW < 30 * day
 
 
+def test_start_that_nobody_waits_for_is_no_date_and_stretches_no_scale() -> None:
+    day = timedelta(days=1)
+    never = NOW + 69 * 365 * day
+    assert moments.undated(never, now=NOW)
+    assert not moments.undated(NOW + 49 * 365 * day, now=NOW)
+    assert not moments.undated(NOW - 69 * 365 * day, now=NOW)
+    scale = moments.time_scale([NOW - 10 * day, never], [never, None], now=NOW)
+    assert scale.high - NOW < 30 * day
+    assert [bar.state for bar in scale.bars] == ["current", "future"]
+    assert scale.bars[1].x > scale.bars[0].x
+    (alone,) = moments.time_scale([never], [None], now=NOW).bars
+    assert alone.state == "future"
+    assert alone.x + alone.width <= 100
+
+
 def test_now_is_left_out_when_it_is_off_the_scale() -> None:
     day = timedelta(days=1)
     scale = moments.time_scale([NOW - 9 * day], [NOW - 2 * day], now=NOW)

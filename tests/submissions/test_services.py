@@ -81,6 +81,13 @@ def test_phase_that_has_not_opened_says_when_it_does(phase: Phase, pavel: User) 
         submit(phase, "pavel")
 
 
+def test_phase_that_opens_at_no_date_says_so(phase: Phase, pavel: User) -> None:
+    with unit_of_work():
+        db.session.execute(update(Phase).values(starts_at=NOW + timedelta(days=69 * 366)))
+    with pytest.raises(Refused, match="has no date yet"):
+        submit(phase, "pavel")
+
+
 def test_closed_phase_refuses_submission_at_the_very_second_of_its_end(
     phase: Phase, pavel: User
 ) -> None:
