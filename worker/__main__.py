@@ -94,6 +94,7 @@ def _serve(station: Station) -> int:
     heart = Heart(station.settings, lambda: _about(state, station.settings), _end)
     heart.start()
     _work_until_told(station)
+    station.engine.close()
     lock.close()
     event(log, "worker.stops", worker=station.worker)
     if not heart.is_shown_out:

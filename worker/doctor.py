@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import threading
@@ -90,6 +91,8 @@ def main(settings: Settings, *, image: str, as_json: bool, now: Callable[[], dat
         for one in findings:
             print(f"{one.level:8} {one.name:8} {one.text}")  # noqa: T201
         print(f"\n{summary(findings, visit.engine)}")  # noqa: T201
+    if visit.engine:
+        visit.engine.close()
     return 0 if would_serve else 1
 
 
@@ -231,7 +234,7 @@ def _disk(visit: _Visit) -> _Answers:
 
 def _engine(visit: _Visit) -> _Answers:
     try:
-        visit.engine = engine = choose(visit.settings, Owner("doctor", "doctor"))
+        visit.engine = engine = choose(visit.settings, Owner("doctor", f"doctor-{os.getpid()}"))
     except EngineUnavailable as error:
         yield (
             Level.PROBLEM,

@@ -95,6 +95,9 @@ class FakeEngine:
     def sweep(self, is_alive: Callable[[str], bool]) -> int:
         return 0
 
+    def close(self) -> None:
+        """Do nothing: nothing is kept ready."""
+
     def prune(self, max_bytes: int) -> int:
         return 0
 

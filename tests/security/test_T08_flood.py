@@ -84,7 +84,7 @@ def _settings(site: Site, folder: Path, host: str = "", image: str = "") -> Sett
 
 
 def _states(client: DockerClient) -> list[str]:
-    mine = {"label": f"plumbline.worker={_OWNER.worker}"}
+    mine = {"label": ["plumbline=run", f"plumbline.worker={_OWNER.worker}"]}
     return [one["State"] for one in client.api.containers(all=True, filters=mine)]
 
 

@@ -432,7 +432,7 @@ def test_no_container_is_left_after_any_end(site: Site, attempt: Attempt, engine
     attempt(engine)
     attempt(engine, timeout_s=1, run_id=8)
     assert isinstance(engine, DockerEngine)
-    mine = {"label": [f"plumbline.worker={OWNER.worker}"]}
+    mine = {"label": ["plumbline=run", f"plumbline.worker={OWNER.worker}"]}
     left = engine.client.containers(all=True, filters=mine)
     assert left == []
 

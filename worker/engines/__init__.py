@@ -145,6 +145,9 @@ class Engine(Protocol):
     def prune(self, max_bytes: int) -> int:
         """Remove images that were pulled for runs until the others fit; return how many."""
 
+    def close(self) -> None:
+        """Take away what is kept ready for programs to come; nothing is started after that."""
+
     def details(self) -> dict[str, Any]:
         """Return what operators want to see of this engine."""
 

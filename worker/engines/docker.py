@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from docker import APIClient
 from docker.errors import APIError, DockerException
 from docker.types import DeviceRequest, LogConfig, Ulimit
 
+from worker.command import Role
 from worker.contract import Blame
 from worker.engines import (
     SHIM_FOLDER,
@@ -28,6 +29,7 @@ from worker.engines import (
 )
 from worker.engines.container import Container, remove
 from worker.engines.images import Images, daemon_failure
+from worker.engines.loopback import NOWHERE, Loopbacks
 from worker.engines.pulled import Pulled
 from worker.engines.view import shares_mounts
 from worker.errors import EngineUnavailable, RunFailed
@@ -37,6 +39,8 @@ log = logging.getLogger("worker.engines.docker")
 
 LABEL = "plumbline"
 _CALL_TIMEOUT_S = 60
+_BESIDE = (Role.PREDICTION_INGESTION, Role.SCORING_INGESTION)
+"""Runs at the same time as another program of its run."""
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -81,6 +85,10 @@ class DockerEngine:
         self.name = "podman" if "podman" in parts.lower() else "docker"
         self._rootless = "rootless" in security
         self.sees_mounts = shares_mounts(socket)
+        self._loopbacks = Loopbacks(
+            f"plumbline-{owner.worker}", {LABEL: "loopback", **self._mine()},
+            str(self._version.get("Arch") or ""),
+        )  # fmt: skip
         self._profile = seccomp.profile()
         if self.name == "podman":
             self._profile = str(seccomp.write_profile(shims.with_name("seccomp.json")))
@@ -97,7 +105,10 @@ class DockerEngine:
         return self._connected[1]
 
     def close(self) -> None:
-        """Close this process's connections."""
+        """See :class:`worker.engines.Engine`."""
+        with suppress(DockerException, requests.RequestException):
+            for container in self._labelled("loopback", worker=self._owner.worker):
+                remove(self.client, container["Id"])
         if self._connected is not None:
             self._connected[1].close()
             self._connected = None
@@ -160,10 +171,15 @@ class DockerEngine:
                 f"{LABEL}.run": str(plan.run_id),
                 f"{LABEL}.attempt": str(plan.attempt),
                 f"{LABEL}.role": plan.role,
-                f"{LABEL}.machine": self._owner.machine,
-                f"{LABEL}.worker": self._owner.worker,
+                **self._mine(),
             },
             "host_config": self.client.create_host_config(**self._host_config(plan)),
+        }
+
+    def _mine(self) -> dict[str, str]:
+        return {
+            f"{LABEL}.machine": self._owner.machine,
+            f"{LABEL}.worker": self._owner.worker,
         }
 
     def _user(self) -> str:
@@ -193,7 +209,7 @@ class DockerEngine:
         memory = plan.memory_mib * 2**20
         config: dict[str, Any] = {
             "binds": [*binds, f"{self._shims}:{SHIM_FOLDER}:ro"],
-            "network_mode": "bridge" if plan.network else "none",
+            "network_mode": "bridge" if plan.network else self._nowhere(plan),
             "read_only": not plan.writable_root,
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges", f"seccomp={self._profile}"],
@@ -216,6 +232,12 @@ class DockerEngine:
             config["device_requests"] = [_gpu_request(self._gpus)]
         return config
 
+    def _nowhere(self, plan: Plan) -> str:
+        # Programs that join a network write to its /etc/hosts, where they may write at all.
+        if plan.writable_root or self.name == "podman":
+            return NOWHERE
+        return self._loopbacks.network(self.client, "beside" if plan.role in _BESIDE else "main")
+
     def _tmp_options(self, plan: Plan) -> str:
         # A program that has the whole container may also run what it writes to /tmp.
         execute = "exec" if plan.writable_root else "noexec"
@@ -225,7 +247,9 @@ class DockerEngine:
 
     def remove_attempt(self, run_id: int, attempt: int) -> int:
         """See :class:`worker.engines.Engine`."""
-        found = self._labelled(worker=self._owner.worker, run=str(run_id), attempt=str(attempt))
+        found = self._labelled(
+            "run", worker=self._owner.worker, run=str(run_id), attempt=str(attempt)
+        )
         for container in found:
             remove(self.client, container["Id"])
         return len(found)
@@ -234,19 +258,21 @@ class DockerEngine:
         """See :class:`worker.engines.Engine`."""
         dead = [
             container
-            for container in self._labelled(machine=self._owner.machine)
+            for container in self._labelled("", machine=self._owner.machine)
             if not is_alive(container["Labels"].get(f"{LABEL}.worker", ""))
         ]
         for container in dead:
             remove(self.client, container["Id"])
-        return len(dead)
+        return sum(container["Labels"][LABEL] == "run" for container in dead)
 
     def prune(self, max_bytes: int) -> int:
         """See :class:`worker.engines.Engine`."""
         return self._source.pulled.prune(self.client, max_bytes)
 
-    def _labelled(self, **labels: str) -> list[dict[str, Any]]:
-        wanted = [f"{LABEL}=run", *(f"{LABEL}.{name}={value}" for name, value in labels.items())]
+    def _labelled(self, kind: str, **labels: str) -> list[dict[str, Any]]:
+        """Return the containers of a kind, ``run`` or ``loopback``, or of both ("")."""
+        wanted = [f"{LABEL}={kind}" if kind else LABEL]
+        wanted += [f"{LABEL}.{name}={value}" for name, value in labels.items()]
         return list(self.client.containers(all=True, filters={"label": wanted}))
 
     def details(self) -> dict[str, Any]:

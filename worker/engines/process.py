@@ -134,6 +134,9 @@ class ProcessEngine:
         """Return 0: programs die with the process that started them."""
         return 0
 
+    def close(self) -> None:
+        """Do nothing: nothing is kept ready."""
+
     def prune(self, max_bytes: int) -> int:
         """Return 0: there are no images."""
         return 0
