@@ -22,7 +22,9 @@ from app.errors import NotFound, Unavailable
 PUBLIC, PRIVATE, RUNS = "public", "private", "runs"
 """Buckets by audience: anyone, by permission, workers while a run lasts."""
 
-_PART = 16 * 1024 * 1024
+_PART = 8 * 1024 * 1024
+_AT_ONCE = 2
+"""Parts on their way; beside them two wait and one is being read, each in memory."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,10 @@ class S3Store:
     def put(self, ref: ObjectRef, stream: BinaryIO, size: int, content_type: str) -> None:
         """See :class:`Store`."""
         with _reachable():
-            part = _PART if size < 0 or size > _PART else 0
-            self._inside.put_object(ref.bucket, ref.key, stream, size, content_type, part_size=part)
+            self._inside.put_object(
+                ref.bucket, ref.key, stream, size, content_type, part_size=_PART,
+                num_parallel_uploads=_AT_ONCE,
+            )  # fmt: skip
 
     def open(self, ref: ObjectRef) -> Any:
         """See :class:`Store`."""

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from tests.bench import boards, burst, footprint, live, machine, report, submissions
+from tests.bench import boards, bundles, burst, footprint, live, machine, report, submissions
 from tests.bench.benchmark import IMAGE
 from tests.bench.site import Site
 from tests.stack import RunningStack
@@ -31,23 +31,30 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--only", choices=("stack", "boards"), help="measure only this; the rest is null"
     )
+    parser.add_argument("--rounds", type=int, default=1, help="how often, for bundles alone")
     parser.add_argument(
-        "what", nargs="?", choices=("burst", "live"), help="measure this, by itself"
+        "what", nargs="?", choices=("bundles", "burst", "live"), help="measure this, by itself"
     )
     options = parser.parse_args(arguments)
     figures: dict[str, Any] = {"machine": machine.describe()}
     if options.what:
-        key, measure = {"burst": ("burst", burst.measure), "live": ("live_lag_s", live.measure)}[
-            options.what
-        ]
-        figures[key] = _by_itself(measure)
-        print(json.dumps(figures, indent=1))
+        print(json.dumps(figures | _only(options.what, options.rounds), indent=1))
         return 0
     with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
         figures |= _stack(Path(folder), skip=options.only == "boards")
         figures |= _boards(Path(folder), skip=options.only == "stack")
     print(json.dumps(figures, indent=1) if options.json else report.as_text(figures))
     return 0
+
+
+def _only(what: str, rounds: int) -> dict[str, Any]:
+    """Measure one thing that is asked for by its name."""
+    if what == "bundles":
+        with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
+            return {"bundles": bundles.measure(Path(folder), rounds)}
+    if what == "burst":
+        return {"burst": _by_itself(burst.measure)}
+    return {"live_lag_s": _by_itself(live.measure)}
 
 
 def _stack(folder: Path, *, skip: bool) -> dict[str, Any]:
