@@ -111,6 +111,11 @@ def unlisted(archive: Archive, root: str, listing: Listing) -> list[str]:
     return [name for name in names if name != NAME and name not in listing.members]
 
 
+def stored(root: str, listing: Listing) -> frozenset[str]:
+    """Return the members that were stored files where the dump was made."""
+    return frozenset(_at(root, name) for name, one in listing.members.items() if one.file_name)
+
+
 def sha256(chunks: Iterable[bytes]) -> str:
     """Return the hash of some bytes, 64 hex digits."""
     measured = hashlib.sha256()

@@ -74,7 +74,8 @@ def read(archive: Archive) -> BundleReading:
         expected = "each key once"
         report.problems.append(Problem("", "a key given twice", expected, sentence))
     is_challenge = name.rpartition("/")[2] in challenge.MANIFESTS
-    draft = _draft(document, report, Members(archive, root), is_challenge=is_challenge)
+    files = Members(archive, root, checksums.stored(root, listing))
+    draft = _draft(document, report, files, is_challenge=is_challenge)
     if draft:
         report.problems += _new(validity.problems(draft), report.problems)
     notes, problems = _told(name, report)

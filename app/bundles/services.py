@@ -81,15 +81,16 @@ def start(
 def import_file(actor: Viewer, path: Path, clock: Clock) -> Imported:
     """Import a bundle that lies on this machine, and wait for it.
 
+    The limit of uploads does not hold here: a dump may be larger, and must come back somehow.
     Owns its transactions: call it outside of any.
 
     Raises:
         InvalidDraft: lists everything that is wrong; nothing was kept.
-        Invalid, TooLarge: the file is no zip, or too large.
+        Invalid, TooLarge: the file is no zip, or its owner has no room for it.
     """
     with unit_of_work(), path.open("rb") as stream:
-        kind = FileKind.COMPETITION_BUNDLE
-        file = resources.receive(actor, kind, path.name, stream, now=clock())
+        kind, size = FileKind.COMPETITION_BUNDLE, path.stat().st_size
+        file = resources.receive(actor, kind, path.name, stream, now=clock(), limit_bytes=size)
         import_id = open_import(actor, file, now=clock()).id
     run_import(import_id, clock)
     ended = db.session.get_one(BundleImport, import_id, populate_existing=True)

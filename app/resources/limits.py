@@ -47,17 +47,20 @@ def named(file_name: str) -> str:
     return name
 
 
-def check_size(size: int, kind: FileKind) -> None:
-    """Raise unless a file of this kind may have this size.
+def check_size(size: int, limit: int) -> None:
+    """Raise unless a file may have this size.
+
+    Args:
+        limit: of :func:`limit_bytes`, or of a caller who knows better.
 
     Raises:
         Invalid: it is empty.
-        TooLarge: it is over the limit of this site.
+        TooLarge: it is over the limit.
     """
     if size <= 0:
         raise Invalid("The file is empty. Choose another one.")
-    if size > limit_bytes(kind):
-        raise TooLarge(limit_sentence(limit_bytes(kind)))
+    if size > limit:
+        raise TooLarge(limit_sentence(limit))
 
 
 def check_zip(file: BinaryIO, kind: FileKind) -> None:

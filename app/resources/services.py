@@ -50,7 +50,7 @@ def start_upload(
     """
     require(actor, Act.FILE_UPLOAD)
     name = limits.named(file_name)
-    limits.check_size(size_bytes, kind)
+    limits.check_size(size_bytes, limits.limit_bytes(kind))
     space.check_room(owner_of(actor), size_bytes)
     place = new_ref(PRIVATE, "uploads", f"{kind}.zip")
     file = StoredFile(
@@ -103,8 +103,9 @@ def complete_upload(actor: Viewer, file: StoredFile, *, now: datetime) -> Stored
 
 
 def receive(
-    actor: Viewer, kind: FileKind, file_name: str, stream: BinaryIO, *, now: datetime
-) -> StoredFile:
+    actor: Viewer, kind: FileKind, file_name: str, stream: BinaryIO, *, now: datetime,
+    limit_bytes: int | None = None,
+) -> StoredFile:  # fmt: skip
     """Store a file that came through the app: a browser without JavaScript, or a command.
 
     Ends the transaction so far, because storing is slow: call it before anything is changed or
@@ -112,6 +113,7 @@ def receive(
 
     Args:
         stream: seekable.
+        limit_bytes: the site's upload limit unless given.
 
     Raises:
         Invalid, TooLarge: the file cannot be used.
@@ -121,11 +123,12 @@ def receive(
     release()
     stream.seek(0, 2)
     size = stream.tell()
-    limits.check_size(size, kind)
+    limit = limits.limit_bytes(kind) if limit_bytes is None else limit_bytes
+    limits.check_size(size, limit)
     limits.check_zip(stream, kind)
     space.check_room(owner_of(actor), size)
     release()
-    file = store_file(owner_of(actor), kind, name, stream, size, now=now)
+    file = store_file(owner_of(actor), kind, name, stream, size, now=now, limit_bytes=limit)
     db.session.add(file)
     db.session.flush()
     return file
@@ -272,7 +275,7 @@ def _take_over(sent: ObjectRef, kept: ObjectRef, kind: FileKind) -> tuple[int, s
     size = store().size(sent)
     if size is None:
         raise Refused("The file has not arrived. Send it again.")
-    limits.check_size(size, kind)
+    limits.check_size(size, limits.limit_bytes(kind))
     with tempfile.TemporaryFile() as here:
         there = store().open(sent)
         try:
@@ -280,7 +283,7 @@ def _take_over(sent: ObjectRef, kept: ObjectRef, kind: FileKind) -> tuple[int, s
             copy(measured, here)
         finally:
             there.close()
-        limits.check_size(measured.size, kind)
+        limits.check_size(measured.size, limits.limit_bytes(kind))
         limits.check_zip(here, kind)
         here.seek(0)
         store().put(kept, here, measured.size, "application/zip")

@@ -21,12 +21,14 @@ from app.bundles.models import BundleImport, ImportState
 from app.competitions import services as competitions
 from app.competitions.models import Competition, Phase
 from app.competitions.services import InvalidDraft
-from app.errors import Forbidden, Invalid, Refused, Unavailable
+from app.errors import Forbidden, Invalid, Refused, TooLarge, Unavailable
 from app.platform.db import Base, db, unit_of_work
 from app.platform.storage import ObjectRef
 from app.policy import ANONYMOUS, Viewer
+from app.resources import services as resources
 from app.resources.models import FileKind, StoredFile, TaskRevision
 from tests.bundles.bundle_factories import MANIFEST, changed, content, make_files, zip_of
+from tests.conftest import make_settings
 from tests.factories import NOW, change, make_file, make_user
 from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
@@ -489,6 +491,17 @@ def test_local_bundle_is_imported_at_once(
     (note,) = imported.notes
     assert (note.kind, "published" in note.where) == (NoteKind.IGNORED, True)
     assert carrier.jobs == []
+
+
+def test_local_bundle_may_be_larger_than_an_upload(
+    app: Flask, actor: Viewer, tmp_path: Path
+) -> None:
+    app.extensions["plumbline.settings"] = make_settings(upload_mib=0)
+    path = tmp_path / "bundle.zip"
+    path.write_bytes(bundle())
+    with pytest.raises(TooLarge), path.open("rb") as stream:
+        resources.receive(actor, FileKind.COMPETITION_BUNDLE, "bundle.zip", stream, now=NOW)
+    assert services.import_file(actor, path, Clock()).competition_id
 
 
 def test_bad_local_bundle_raises_every_problem(actor: Viewer, tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def _open_all(archive: Archive, refs: Mapping[FileKind, FileRef | None], report:
         try:
             with tempfile.TemporaryFile() as content:
                 members.write(archive, ref, content)
-                limits.check_size(content.tell(), kind)
+                limits.check_size(content.tell(), limits.limit_bytes(kind))
                 limits.check_zip(content, kind)
         except (Invalid, TooLarge) as error:
             said = error.message.rstrip(".")

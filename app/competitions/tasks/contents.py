@@ -104,7 +104,7 @@ def _of_incoming(kind: FileKind, one: Incoming) -> Iterator[Problem]:
         limits.named(one.file_name)
         with tempfile.TemporaryFile() as content:
             one.write(content)
-            limits.check_size(content.tell(), kind)
+            limits.check_size(content.tell(), limits.limit_bytes(kind))
             limits.check_zip(content, kind)
     except AppError as error:
         found = f"“{one.file_name}”, which cannot be used"

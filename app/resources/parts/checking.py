@@ -57,7 +57,7 @@ def _judged(file: StoredFile, clock: Clock) -> str:
         raise Invalid(
             f"The file has {size} bytes where {file.size_bytes} were announced. Send it again."
         )
-    limits.check_size(size, kind)
+    limits.check_size(size, limits.limit_bytes(kind))
     with open_at_will(file.ref, size) as distant:
         limits.check_zip(distant, kind)
     return _hash(file, clock)

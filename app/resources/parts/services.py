@@ -77,7 +77,7 @@ def begin(
     """
     require(actor, Act.FILE_UPLOAD)
     name, owner_id = limits.named(file_name), resources.owner_of(actor)
-    limits.check_size(size_bytes, kind)
+    limits.check_size(size_bytes, limits.limit_bytes(kind))
     known = _left_off(owner_id, kind, name, size_bytes, modified_ms)
     if known is not None and _goes_on(known, now):
         return known

@@ -25,7 +25,7 @@ from app.platform.storage import ObjectRef
 from app.policy import ANONYMOUS, Viewer
 from app.resources import services as resources
 from app.resources.models import StorageQuota, StoredFile, Task, TaskRevision
-from tests.bundles.dumps.test_round_trip import create, import_, pack
+from tests.bundles.dumps.round_trips import create, import_, pack
 from tests.competitions.draft_factories import make_competition_draft
 from tests.factories import NOW, change, make_queue, make_user, save
 from tests.fakes.carrier import FakeCarrier
