@@ -48,8 +48,10 @@ Predicate = Callable[[Viewer, Thing], bool]
 class Act(StrEnum):
     """Everything that is asked about, ``<noun>:<verb>``; alphabetical."""
 
+    ACCOUNT_MATCH = "account:match"
     BOARD_VIEW = "board:view"
     BUNDLE_IMPORT = "bundle:import"
+    COMPETITION_ARCHIVE = "competition:archive"
     COMPETITION_CREATE = "competition:create"
     COMPETITION_EDIT = "competition:edit"
     COMPETITION_GRANT = "competition:grant"
@@ -225,8 +227,10 @@ def _visible_board(viewer: Viewer, thing: Thing) -> bool:
 
 
 RULES: dict[Act, tuple[Predicate, ...]] = {
+    Act.ACCOUNT_MATCH: (_staff,),
     Act.BOARD_VIEW: (_visible_board, _organizer, _staff),
     Act.BUNDLE_IMPORT: (_signed_in,),
+    Act.COMPETITION_ARCHIVE: (_organizer, _staff),
     Act.COMPETITION_CREATE: (_signed_in,),
     Act.COMPETITION_EDIT: (_organizer, _staff),
     Act.COMPETITION_GRANT: (_staff,),
@@ -281,6 +285,7 @@ def require(viewer: Viewer, act: Act, thing: Thing = None) -> None:
 
 
 _REFUSALS = {
+    Act.ACCOUNT_MATCH: "Only an administrator gives submissions to accounts by their addresses.",
     Act.BUNDLE_IMPORT: "Log in to upload a bundle.",
     Act.COMPETITION_CREATE: "Log in to make a benchmark.",
     Act.COMPETITION_GRANT: "Only an administrator grants this.",

@@ -270,14 +270,14 @@ def make_submission(
 
 
 def _revisions(phase: Phase) -> list[TaskRevision]:
-    return list(
-        db.session.scalars(
-            select(TaskRevision)
-            .join(PhaseTask, PhaseTask.task_id == TaskRevision.task_id)
-            .where(PhaseTask.phase_id == phase.id)
-            .order_by(PhaseTask.order, PhaseTask.task_id)
-        )
+    """Return the current revision of each task, in the phase's order."""
+    found = db.session.scalars(
+        select(TaskRevision)
+        .join(PhaseTask, PhaseTask.task_id == TaskRevision.task_id)
+        .where(PhaseTask.phase_id == phase.id)
+        .order_by(PhaseTask.order, PhaseTask.task_id, TaskRevision.number)
     )
+    return list({revision.task_id: revision for revision in found}.values())
 
 
 def _columns(phase: Phase) -> dict[str, int]:

@@ -98,6 +98,7 @@ THINGS: dict[str, Thing] = {
 }
 
 MATRIX: dict[Act, dict[str, str]] = {
+    Act.ACCOUNT_MATCH: {"nothing": "R"},
     Act.BOARD_VIEW: {
         "phase": ALL,
         "phase of a hidden benchmark": "LMPQOR",
@@ -106,6 +107,7 @@ MATRIX: dict[Act, dict[str, str]] = {
         "phase whose results are hidden": "OR",
     },
     Act.BUNDLE_IMPORT: {"nothing": PEOPLE},
+    Act.COMPETITION_ARCHIVE: {"published benchmark": "OR", "hidden benchmark": "OR"},
     Act.COMPETITION_CREATE: {"nothing": PEOPLE},
     Act.COMPETITION_EDIT: {"published benchmark": "OR", "hidden benchmark": "OR"},
     Act.COMPETITION_GRANT: {"published benchmark": "R", "hidden benchmark": "R"},

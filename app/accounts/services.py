@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import drafts, names, passwords, queries
@@ -20,6 +22,8 @@ SESSION_LIFE = timedelta(days=30)
 NOTED_EVERY = timedelta(minutes=5)
 
 
+_NOWHERE = "restored.invalid"
+"""A domain that no mail can reach, by RFC 2606."""
 _TAKEN = "This user name is taken. Choose another one."
 
 
@@ -58,6 +62,33 @@ def create_user(
     except IntegrityError:  # somebody was faster between the look and the write
         raise NameTaken(_TAKEN) from None
     return user
+
+
+def stand_ins(names: Sequence[str], *, now: datetime) -> list[int]:
+    """Make accounts for people who are known by name alone: nobody can log in to them, ever.
+
+    Returns:
+        Their ids, in the order of the names.
+    """
+    rows = []
+    for name in names:
+        username = f"restored-{secrets.token_hex(8)}"
+        rows.append(
+            {
+                "username": username, "email": f"{username}@{_NOWHERE}", "password_hash": "",
+                "display_name": "".join(c for c in name if c.isprintable()).strip(),
+                "is_active": False, "created_at": now,
+            }
+        )  # fmt: skip
+    if not rows:
+        return []
+    statement = insert(User).returning(User.id, sort_by_parameter_order=True)
+    return list(db.session.scalars(statement, rows))
+
+
+def is_stand_in(user: User) -> bool:
+    """Return whether an account only stands for somebody of another site."""
+    return user.email.endswith(f"@{_NOWHERE}")
 
 
 def name_problem(username: str) -> str:

@@ -44,6 +44,10 @@ class BundleImport(Base):
     """Whether it only says what an import would say, and makes nothing."""
     checked_name: Mapped[str] = mapped_column(String(255), default="")
     """What the zip of a check was called."""
+    with_archive: Mapped[bool] = mapped_column(default=True)
+    """Whether participants, submissions and scores that it brings are restored."""
+    matches_accounts: Mapped[bool] = mapped_column(default=False)
+    """Whether they go to the accounts of this site that have the same e-mail addresses."""
     state: Mapped[str] = mapped_column(String(16), default=ImportState.WAITING)
     files_done: Mapped[int] = mapped_column(default=0)
     files_total: Mapped[int] = mapped_column(default=0)
@@ -108,6 +112,10 @@ class BundleDump(Base):
     """Who asked for it, and whose storage it takes."""
     with_files: Mapped[bool] = mapped_column(default=True)
     """False: files are named by key, so that only this site can import it."""
+    with_archive: Mapped[bool] = mapped_column(default=False)
+    """Whether participants, submissions and scores are in it."""
+    is_pseudonymised: Mapped[bool] = mapped_column(default=False)
+    """Whether that archive names nobody."""
     state: Mapped[str] = mapped_column(String(16), default=DumpState.WAITING, index=True)
     bytes_done: Mapped[int] = mapped_column(BigInteger, default=0)
     bytes_total: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -14,6 +14,7 @@ from flask.cli import with_appcontext
 
 from app.accounts import queries as accounts
 from app.bundles import checking, fields, services
+from app.bundles.archives.ledger import Wish
 from app.bundles.dumps import services as dumps
 from app.bundles.fields import NoteKind
 from app.competitions import queries as competitions
@@ -88,20 +89,34 @@ def check(file: Path, owner: str | None, as_json: bool) -> None:
 @click.argument("competition_id", metavar="ID", type=int)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--keys", is_flag=True, help="Name files by key, to copy the benchmark on this site.")
+@click.option("--archive", is_flag=True, help="Add participants, submissions and scores.")
+@click.option("--pseudonymised", is_flag=True, help="With --archive: name nobody in it.")
+@click.option("--addresses", is_flag=True, help="With --archive: add e-mail addresses.")
 @with_appcontext
-def dump(competition_id: int, file: Path, keys: bool) -> None:
+def dump(
+    competition_id: int, file: Path, keys: bool, archive: bool, pseudonymised: bool, addresses: bool
+) -> None:
     """Write the benchmark ID as a bundle to FILE: its number stands in its address."""
+    if (pseudonymised or addresses) and not archive:
+        raise click.UsageError("--pseudonymised and --addresses go with --archive.")
+    if (pseudonymised and addresses) or (keys and archive):
+        raise click.UsageError("These options exclude each other.")
+    wish = Wish(pseudonymised, addresses) if archive else None
     anyone = Viewer(is_staff=True)  # who runs commands here can read everything already
     part = file.with_name(f"{file.name}.part")
     try:
         competitions.get(competition_id, anyone)
         with part.open("wb") as out:
-            packed = dumps.pack_into(anyone, competition_id, out, with_files=not keys, now=now())
+            packed = dumps.pack_into(
+                anyone, competition_id, out, with_files=not keys, now=now(), wish=wish
+            )
         part.replace(file)
     except AppError as error:
         raise click.ClickException(error.message) from error
     finally:
         part.unlink(missing_ok=True)
+    for note in packed.notes:
+        click.echo(_line(note))
     click.echo(_line(f"Wrote “{packed.draft.title}” to {file}: {file.stat().st_size} bytes."))
 
 

@@ -174,6 +174,15 @@ def reading() -> Iterator[None]:
         _writing.reset(token)
 
 
+def at_one_moment() -> None:
+    """Let a look see everything as it is now, however long it takes: say it before the first query.
+
+    SQLite shows it so anyway.
+    """
+    if is_postgresql():
+        db.session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 def is_postgresql() -> bool:
     """Return whether this database has PostgreSQL's extras (advisory locks, NaN)."""
     return db.engine.dialect.name == "postgresql"

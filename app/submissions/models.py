@@ -110,6 +110,10 @@ class Submission(Base):
     """The sample solution that a rehearsal tries."""
     migrated_from_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
     """What the participant submitted to the phase before, where it was moved on to this one."""
+    restored_from: Mapped[str] = mapped_column(String(500), default="")
+    """The site that measured its scores, by the archive that brought it; empty: this one did."""
+    restored_number: Mapped[int | None]
+    """Its number there, where the archive tells."""
     on_board: Mapped[bool] = mapped_column(default=False)
     """Whether it stands on its phase's board; the board's feature keeps it."""
     counted_on: Mapped[date | None] = mapped_column(Date)

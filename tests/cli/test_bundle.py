@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -175,3 +176,16 @@ def test_dump_of_nothing_leaves_no_file(app: Flask, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "There is no such benchmark" in result.stderr
     assert list(tmp_path.glob("dump*")) == []
+
+
+def test_archive_is_dumped_with_its_options(app: Flask, write: Any, tmp_path: Path) -> None:
+    make_user("olga")
+    call(app, "import", write(), "--owner", "olga")
+    made = db.session.scalars(select(Competition)).one()
+    file = str(tmp_path / "dump.zip")
+    for options in (["--addresses"], ["--archive", "--keys"],
+                    ["--archive", "--pseudonymised", "--addresses"]):  # fmt: skip
+        assert call(app, "dump", str(made.id), file, *options).exit_code == 2
+    assert call(app, "dump", str(made.id), file, "--archive").exit_code == 0
+    with zipfile.ZipFile(file) as found:
+        assert "archive/submissions.jsonl" in found.namelist()

@@ -47,12 +47,16 @@ def of(competition: Competition) -> Sequence[BundleDump]:
     ).all()
 
 
-def under_way(competition_id: int, *, with_files: bool) -> BundleDump | None:
+def under_way(
+    competition_id: int, *, with_files: bool, with_archive: bool, is_pseudonymised: bool
+) -> BundleDump | None:
     """Return the dump of this flavour that has not ended."""
     return db.session.scalars(
         _loaded().where(
             BundleDump.competition_id == competition_id,
             BundleDump.with_files.is_(with_files),
+            BundleDump.with_archive.is_(with_archive),
+            BundleDump.is_pseudonymised.is_(is_pseudonymised),
             BundleDump.state.not_in(progress.ENDED),
         )
     ).first()

@@ -75,7 +75,8 @@ def create(competition_id: int) -> Response:
         return invalid(
             "bundles/dumps.html", **_listed(competition), **_shown(competition, viewer, form)
         )
-    services.request(viewer, competition, with_files=form.contents.data == "files", now=now())
+    with_files = form.contents.data != "keys"
+    services.request(viewer, competition, with_files=with_files, now=now(), wish=form.wish)
     return done(url_for(".listing", competition_id=competition_id))
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from app.bundles import progress
+from app.bundles.archives.ledger import Wish
 from app.bundles.dumps import queries, working
 from app.bundles.models import BundleDump, DumpState
 from app.competitions.models import Competition
@@ -26,22 +27,31 @@ pack_into = working.pack_into
 
 
 def request(
-    actor: Viewer, competition: Competition, *, with_files: bool, now: datetime
-) -> BundleDump:
+    actor: Viewer, competition: Competition, *,
+    with_files: bool, now: datetime, wish: Wish | None = None,
+) -> BundleDump:  # fmt: skip
     """Ask for a dump; a second click gets the one that is under way.
 
     Args:
         with_files: False names the files by key, for this site alone.
+        wish: what archive to add, if any; never with addresses.
     """
     require(actor, Act.COMPETITION_EDIT, competition)
+    if wish is not None:
+        require(actor, Act.COMPETITION_ARCHIVE, competition)
     if actor.user_id is None:
         raise Forbidden("Log in to take a benchmark away.")
     # One click after the other.
     db.session.get_one(Competition, competition.id, with_for_update=True)
-    if known := queries.under_way(competition.id, with_files=with_files):
+    flavour = {
+        "with_files": with_files,
+        "with_archive": wish is not None,
+        "is_pseudonymised": wish is not None and wish.is_pseudonymised,
+    }
+    if known := queries.under_way(competition.id, **flavour):
         return known
     asked = BundleDump(
-        competition_id=competition.id, owner_id=actor.user_id, with_files=with_files,
+        competition_id=competition.id, owner_id=actor.user_id, **flavour,
         created_at=now, heard_at=now, state=DumpState.WAITING, notes=[],
     )  # fmt: skip
     db.session.add(asked)
@@ -56,7 +66,8 @@ def link(actor: Viewer, dump: BundleDump) -> str:
     Raises:
         NotFound: it is not there, or not yet.
     """
-    require(actor, Act.COMPETITION_EDIT, dump.competition)
+    act = Act.COMPETITION_ARCHIVE if dump.with_archive else Act.COMPETITION_EDIT
+    require(actor, act, dump.competition)
     if dump.file is None:
         raise NotFound("This dump is not there to be downloaded.")
     return store().presign_get(dump.file.ref, resources.LINK_LIFE, file_name=dump.file.file_name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, cast
@@ -17,6 +18,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
 from app.bundles import progress, write
+from app.bundles.archives.ledger import Wish
 from app.bundles.dumps import packing, queries
 from app.bundles.dumps.packing import Plan
 from app.bundles.models import BundleDump, DumpState
@@ -24,7 +26,7 @@ from app.competitions.models import Competition
 from app.errors import AppError
 from app.platform.clock import Clock
 from app.platform.configured import settings
-from app.platform.db import db, reading, unit_of_work
+from app.platform.db import at_one_moment, db, reading, unit_of_work
 from app.platform.logging import event
 from app.platform.storage import PRIVATE, ObjectRef
 from app.policy import Viewer
@@ -46,6 +48,7 @@ class _Work:
     owner: Viewer
     owner_id: int
     with_files: bool
+    wish: Wish | None
     clock: Clock
 
 
@@ -72,8 +75,9 @@ def run(dump_id: int, clock: Clock) -> None:
 
 
 def pack_into(
-    actor: Viewer, competition_id: int, out: BinaryIO, *, with_files: bool, now: datetime
-) -> Plan:
+    actor: Viewer, competition_id: int, out: BinaryIO, *,
+    with_files: bool, now: datetime, wish: Wish | None = None,
+) -> Plan:  # fmt: skip
     """Pack a dump into a file of this machine.
 
     Owns its transactions: call it outside of any.
@@ -81,8 +85,9 @@ def pack_into(
     Raises:
         Refused: see :func:`packing.pack`.
     """
-    plan = _plan(actor, competition_id, with_files=with_files)
-    packing.pack(plan, out, settings().base_url, now, lambda _: None)
+    with ExitStack() as room:
+        plan = _plan(actor, competition_id, room, with_files=with_files, wish=wish)
+        packing.pack(plan, out, settings().base_url, now, lambda _: None)
     return plan
 
 
@@ -114,36 +119,45 @@ def _claim(dump_id: int, clock: Clock) -> _Work | None:
             select(BundleDump).where(BundleDump.id == dump_id).options(joinedload(BundleDump.owner))
         ).scalar_one()
         owner = Viewer(row.owner.id, row.owner.username, row.owner.is_staff)
-        return _Work(dump_id, row.competition_id, owner, row.owner.id, row.with_files, clock)
+        wish = Wish(row.is_pseudonymised) if row.with_archive else None
+        competition_id = row.competition_id
+        return _Work(dump_id, competition_id, owner, row.owner.id, row.with_files, wish, clock)
 
 
-def _plan(actor: Viewer, competition_id: int, *, with_files: bool) -> Plan:
+def _plan(
+    actor: Viewer, competition_id: int, room: ExitStack, *, with_files: bool, wish: Wish | None
+) -> Plan:
     with reading():
         competition = db.session.get_one(Competition, competition_id)
         large, icon = queries.pictures(competition)
     with reading():
+        at_one_moment()
         rows = dataclasses.replace(queries.rows(competition_id), image_png=large, icon_png=icon)
         own = {actor.user_id, rows.competition.owner_id}
 
         def may_carry(file: StoredFile) -> bool:
             return actor.is_staff or file.is_public or file.owner_id in own
 
-        return packing.plan(rows, may_carry, with_files=with_files)
+        return packing.plan(rows, may_carry, room, with_files=with_files, wish=wish)
 
 
 def _pack(work: _Work) -> None:
-    plan = _plan(work.owner, work.competition_id, with_files=work.with_files)
-    with unit_of_work():
-        space.check_room(work.owner_id, plan.total_bytes)
-    place = resources.new_place(FileKind.COMPETITION_BUNDLE)
-    # Every byte is dealt with twice: once into the zip here, once with it into the store.
-    _say(work, bytes_total=2 * plan.total_bytes, notes=list(plan.notes), object_key=place.key)
-    heard = _Heard(work)
-    with tempfile.TemporaryFile() as here:
+    with ExitStack() as room:
+        plan = _plan(
+            work.owner, work.competition_id, room, with_files=work.with_files, wish=work.wish
+        )
+        with unit_of_work():
+            space.check_room(work.owner_id, plan.total_bytes)
+        place = resources.new_place(FileKind.COMPETITION_BUNDLE)
+        # Every byte is dealt with twice: once into the zip here, once with it into the store.
+        _say(work, bytes_total=2 * plan.total_bytes, notes=list(plan.notes), object_key=place.key)
+        heard = _Heard(work)
+        here = room.enter_context(tempfile.TemporaryFile())
         packing.pack(plan, here, settings().base_url, work.clock(), heard)
         size = here.tell()
         _say(work, state=DumpState.STORING)
-        name = f"{write.slug(plan.draft.title, 'benchmark')}-{work.clock():%Y-%m-%d}.zip"
+        what = "-archive" if plan.archive else ""
+        name = f"{write.slug(plan.draft.title, 'benchmark')}{what}-{work.clock():%Y-%m-%d}.zip"
         file = resources.store_file(
             work.owner_id, FileKind.COMPETITION_BUNDLE, name,
             cast(BinaryIO, _Listened(here, heard)), size, now=work.clock(), place=place,

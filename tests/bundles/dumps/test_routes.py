@@ -100,3 +100,29 @@ def test_dump_is_deleted(app: Flask, cast: Cast) -> None:
     answer = browser(app, cast.olga).post(f"/dumps/{dump.id}/delete")
     assert (answer.status_code, answer.location) == (303, address(cast))
     assert db.session.scalars(select(BundleDump)).all() == []
+
+
+def test_archive_is_asked_for_with_or_without_names(app: Flask, cast: Cast) -> None:
+    olga = browser(app, cast.olga)
+    for data in ({}, {"is_pseudonymised": "y"}, {"is_pseudonymised": "y"}):
+        assert olga.post(address(cast), data={"contents": "archive", **data}).status_code == 303
+    found = db.session.scalars(select(BundleDump).order_by(BundleDump.id)).all()
+    flags = [(dump.with_files, dump.with_archive, dump.is_pseudonymised) for dump in found]
+    assert flags == [(True, True, False), (True, True, True)]
+    assert b"Archive, pseudonymised" in olga.get(address(cast)).data
+
+
+def test_only_an_archive_is_pseudonymised(app: Flask, cast: Cast) -> None:
+    data = {"contents": "files", "is_pseudonymised": "y"}
+    answer = browser(app, cast.olga).post(address(cast), data=data)
+    assert answer.status_code == 422
+    assert b"Only a dump with participants, submissions and scores is pseudonymised." in answer.data
+    assert db.session.scalars(select(BundleDump)).all() == []
+
+
+def test_participants_get_no_archive(app: Flask, cast: Cast) -> None:
+    dump = make_dump(cast, with_archive=True)
+    for person in (cast.pavel, cast.petra, cast.dora):
+        asked = browser(app, person).post(address(cast), data={"contents": "archive"})
+        assert asked.status_code in (403, 404)
+        assert browser(app, person).get(f"/dumps/{dump.id}").status_code == 404

@@ -1,0 +1,1 @@
+"""What took place in a benchmark, beside its bundle: participants, submissions, scores, logs."""
