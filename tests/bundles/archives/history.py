@@ -34,7 +34,7 @@ from app.policy import Viewer
 from app.resources.models import FileKind, StoredFile, TaskRevision
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from tests.bundles.bundle_factories import zip_of
-from tests.bundles.dumps.test_round_trip import create
+from tests.bundles.dumps.round_trips import create
 from tests.factories import (
     NOW,
     change,
