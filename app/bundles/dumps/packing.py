@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import IO, BinaryIO
 from uuid import UUID
 
@@ -124,7 +125,8 @@ def pack(plan: Plan, out: BinaryIO, site: str, at: datetime, heard: Heard) -> No
         for name, source in plan.files.items():
             listed[name] = _must_copy(target, name, source, heard)
             if plan.hides_names:
-                listed[name] = dataclasses.replace(listed[name], file_name="")
+                own = PurePosixPath(name).name  # people call files after themselves
+                listed[name] = dataclasses.replace(listed[name], file_name=own)
         if plan.archive:
             listed |= _add_archive(target, plan.archive, heard)
         listing = checksums.text(site, plan.competition_id, listed, at)
