@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from sqlalchemy import Select, func, select
+
+from app.platform.db import db
 
 T = TypeVar("T")
 
@@ -37,6 +41,27 @@ class Page(Generic[T]):
     def has_next(self) -> bool:
         """Whether there is a page after this one."""
         return self.number < self.count
+
+
+def ids(wanted: Select[tuple[int]], number: int, size: int) -> tuple[Sequence[int], int]:
+    """Return the ids on a page, and how many there are on all pages, mostly in one statement.
+
+    What a page shows is asked for by these ids afterwards: so the database sorts and counts by what
+    a list is chosen and sorted by, and reads whole rows for one page only.
+    """
+    one_page = wanted.limit(size).offset((number - 1) * size)
+    found = db.session.execute(one_page.add_columns(func.count().over())).all()
+    if found:
+        return [row_id for row_id, _total in found], found[0][1]
+    if number == 1:
+        return [], 0
+    return [], db.session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
+
+
+def in_order(found: Iterable[T], ids: Sequence[int], id_of: Callable[[T], int]) -> list[T]:
+    """Return what was found by ids in the order of these."""
+    by_id = {id_of(one): one for one in found}
+    return [by_id[one] for one in ids if one in by_id]
 
 
 def page_number(text: str | None) -> int:

@@ -10,13 +10,25 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from tests.bench import boards, bundles, burst, footprint, live, machine, report, submissions
+from tests.bench import (
+    boards,
+    bundles,
+    burst,
+    footprint,
+    inprocess,
+    lists,
+    live,
+    machine,
+    report,
+    submissions,
+)
 from tests.bench.benchmark import IMAGE
 from tests.bench.site import Site
 from tests.stack import RunningStack
 
+T = TypeVar("T")
 _NOT_ON_DOCKER = (
     "overhead_s", "overhead_detailed_s", "start_s", "bare_loop_s", "throughput_per_min",
     "bare_throughput_per_min", "throughput_ratio",
@@ -31,9 +43,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--only", choices=("stack", "boards"), help="measure only this; the rest is null"
     )
-    parser.add_argument("--rounds", type=int, default=1, help="how often, for bundles alone")
+    parser.add_argument("--rounds", type=int, default=1, help="how often; for bundles")
     parser.add_argument(
-        "what", nargs="?", choices=("bundles", "burst", "live"), help="measure this, by itself"
+        "what",
+        nargs="?",
+        choices=("bundles", "burst", "lists", "live"),
+        help="measure this by itself: the largest bundle in and out (several GB, minutes), ten "
+        "thousand submissions, lists of ten thousand rows, or 500 live pages",
     )
     options = parser.parse_args(arguments)
     figures: dict[str, Any] = {"machine": machine.describe()}
@@ -52,6 +68,9 @@ def _only(what: str, rounds: int) -> dict[str, Any]:
     if what == "bundles":
         with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
             return {"bundles": bundles.measure(Path(folder), rounds)}
+    if what == "lists":
+        with tempfile.TemporaryDirectory(prefix="plumbline-bench-") as folder:
+            return {"lists_ms": _on_each_database(Path(folder), "lists", lists.measure)}
     if what == "burst":
         return {"burst": _by_itself(burst.measure)}
     return {"live_lag_s": _by_itself(live.measure)}
@@ -119,20 +138,23 @@ def _docker(host: str, image: str) -> dict[str, str]:
 
 
 def _boards(folder: Path, *, skip: bool) -> dict[str, Any]:
-    figures: dict[str, Any] = {key: {} for key in _BOARDS.values()}
+    backends: dict[str, Any] = dict.fromkeys(("sqlite", "postgresql"))
+    if not skip:
+        backends = _on_each_database(folder, "boards", boards.measure)
+    return {
+        key: {backend: found and found[name] for backend, found in backends.items()}
+        for name, key in _BOARDS.items()
+    }
+
+
+def _on_each_database(folder: Path, what: str, measure: Callable[[str], T]) -> dict[str, T | None]:
+    """Measure on SQLite, and on PostgreSQL where there is one."""
+    _say(f"{what} on sqlite")
+    found: dict[str, T | None] = {"sqlite": inprocess.on_sqlite(folder, measure)}
     server = os.environ.get("PLUMBLINE_TEST_POSTGRES_URL", "")
-    for backend in ("sqlite", "postgresql"):
-        found = None
-        if not skip and (backend == "sqlite" or server):
-            _say(f"boards on {backend}")
-            found = (
-                boards.on_sqlite(folder) if backend == "sqlite" else boards.on_postgresql(server)
-            )
-        elif not skip:
-            _say("no boards on postgresql: it is not here")
-        for name, key in _BOARDS.items():
-            figures[key][backend] = found and found[name]
-    return figures
+    _say(f"{what} on postgresql" if server else f"no {what} on postgresql: it is not here")
+    found["postgresql"] = inprocess.on_postgresql(server, measure) if server else None
+    return found
 
 
 def _say(what: str) -> None:

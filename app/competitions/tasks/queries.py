@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, distinct, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, distinct, false, func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from app import policy
 from app.competitions.models import Competition, Phase, PhaseTask
 from app.competitions.tasks.drafts import ROLES
 from app.errors import NotFound
-from app.platform import paging
+from app.platform import paging, searching
 from app.platform.db import db
 from app.policy import Act, Viewer
 from app.resources.models import FileKind, Solution, StoredFile, Task, TaskRevision, TaskShare
@@ -92,17 +92,17 @@ class TaskPage:
 
 def listing(viewer: Viewer, filters: Filters, page: int) -> paging.Page[TaskRow]:
     """Return the tasks that a person asks for, in two statements."""
-    where = (_whose(viewer, filters.whose), *_words(filters.words))
-    total = db.session.scalar(select(func.count(Task.id)).where(*where)) or 0
+    words = searching.mentions(filters.words, Task.name, Task.description)
+    wanted = select(Task.id).where(_whose(viewer, filters.whose), *words)
+    newest = wanted.order_by(Task.created_at.desc(), Task.id.desc())
+    ids, total = paging.ids(newest, page, PAGE_SIZE)
     found = db.session.execute(
         select(Task, _current_number(), _count_benchmarks())
-        .where(*where)
-        .order_by(Task.created_at.desc(), Task.id.desc())
-        .limit(PAGE_SIZE)
-        .offset((page - 1) * PAGE_SIZE)
+        .where(Task.id.in_(ids))
         .options(joinedload(Task.owner))
     )
-    return paging.Page([TaskRow(*row) for row in found], page, PAGE_SIZE, total)
+    rows = paging.in_order((TaskRow(*row) for row in found), ids, lambda row: row.task.id)
+    return paging.Page(rows, page, PAGE_SIZE, total)
 
 
 def _whose(viewer: Viewer, whose: str) -> ColumnElement[bool]:
@@ -113,16 +113,6 @@ def _whose(viewer: Viewer, whose: str) -> ColumnElement[bool]:
     if whose == "shared":
         return Task.id.in_(select(TaskShare.task_id).where(TaskShare.user_id == viewer.user_id))
     return Task.owner_id == viewer.user_id
-
-
-def _words(words: str) -> list[ColumnElement[bool]]:
-    return [
-        or_(
-            func.lower(Task.name).contains(word, autoescape=True),
-            func.lower(Task.description).contains(word, autoescape=True),
-        )
-        for word in words.lower().split()[:10]
-    ]
 
 
 def _current_number() -> ColumnElement[int]:

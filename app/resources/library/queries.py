@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, false, func, select
 from sqlalchemy.orm import joinedload
 
 from app import policy
 from app.errors import NotFound
-from app.platform import paging
+from app.platform import paging, searching
 from app.platform.db import db
 from app.policy import Act, Viewer
 from app.resources.library import uses
@@ -80,20 +80,21 @@ def listing(
     viewer: Viewer, filters: Filters, page: int, size: int = PAGE_SIZE
 ) -> paging.Page[FileRow]:
     """Return the files that a person asks for, in a constant number of statements."""
-    statement = select(StoredFile).where(_whose(viewer, filters), *_chosen(filters))
-    total = db.session.scalar(select(func.count()).select_from(statement.subquery())) or 0
+    wanted = select(StoredFile.id).where(_whose(viewer, filters), *_chosen(filters))
+    ids, total = paging.ids(_sorted(wanted, filters.sort), page, size)
+    if not ids:
+        return paging.Page([], page, size, total)
     found = db.session.scalars(
-        _sorted(statement, filters.sort)
-        .limit(size)
-        .offset((page - 1) * size)
+        select(StoredFile)
+        .where(StoredFile.id.in_(ids))
         .options(joinedload(StoredFile.owner), joinedload(StoredFile.part_upload))
-    ).all()
-    ids = [file.id for file in found]
-    used = uses.used_among(ids) if ids else set()
+    )
+    files = paging.in_order(found, ids, lambda file: file.id)
+    used = uses.used_among(ids)
     replaced = set(
         db.session.scalars(select(FileVersion.older_id).where(FileVersion.older_id.in_(ids)))
     )
-    rows = [FileRow(file, state_of(file), file.id in used, file.id in replaced) for file in found]
+    rows = [FileRow(file, state_of(file), file.id in used, file.id in replaced) for file in files]
     return paging.Page(rows, page, size, total)
 
 
@@ -169,18 +170,11 @@ def _chosen(filters: Filters) -> list[ColumnElement[bool]]:
     wanted: list[ColumnElement[bool]] = [StoredFile.kind.in_(kinds)]
     if filters.origin:
         wanted.append(StoredFile.came_with_bundle.is_(filters.origin == "bundle"))
-    for word in filters.words.split():
-        wanted.append(
-            or_(
-                StoredFile.name.icontains(word, autoescape=True),
-                StoredFile.file_name.icontains(word, autoescape=True),
-                StoredFile.description.icontains(word, autoescape=True),
-            )
-        )
-    return wanted
+    texts = (StoredFile.name, StoredFile.file_name, StoredFile.description)
+    return wanted + searching.mentions(filters.words, *texts)
 
 
-def _sorted(statement: Select[tuple[StoredFile]], sort: str) -> Select[tuple[StoredFile]]:
+def _sorted(statement: Select[tuple[int]], sort: str) -> Select[tuple[int]]:
     column = _SORTS[sort.removeprefix("-")]
     if sort.startswith("-"):
         return statement.order_by(column.desc(), StoredFile.id.desc())

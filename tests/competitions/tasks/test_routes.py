@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
+from sqlalchemy import event, insert, select
 
-from app.platform.db import db
+from app.competitions.tasks import queries
+from app.platform.db import db, unit_of_work
+from app.policy import Viewer
 from app.resources.models import FileKind, StoredFile, Task, TaskRevision, TaskRole, TaskShare
 from tests.actors import Cast, browser, make_cast
 from tests.factories import (
@@ -344,7 +346,7 @@ def test_list_is_searched_by_all_words(app: Flask, cast: Cast) -> None:
     assert names(client.get("/tasks/?whose=nonsense&q=chest").text) == ["Chest"]
 
 
-def statements(app: Flask, cast: Cast) -> int:
+def statements(app: Flask, cast: Cast, address: str) -> int:
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
@@ -352,15 +354,29 @@ def statements(app: Flask, cast: Cast) -> int:
 
     event.listen(db.engine, "before_cursor_execute", note)
     try:
-        assert browser(app, cast.petra).get("/tasks/").status_code == 200
+        assert browser(app, cast.petra).get(address).status_code == 200
     finally:
         event.remove(db.engine, "before_cursor_execute", note)
     return len(seen)
 
 
-def test_list_takes_the_same_statements_whatever_its_length(app: Flask, cast: Cast) -> None:
-    make_task(cast.petra, name="One")
-    few = statements(app, cast)
-    save(*(Task(owner_id=cast.petra.id, name=f"Task {i}", created_at=NOW) for i in range(60)))
-    assert len(names(browser(app, cast.petra).get("/tasks/").text)) == 50
-    assert statements(app, cast) == few
+@pytest.mark.parametrize("address", ["/tasks/", "/tasks/?whose=public&q=task+1"])
+def test_ten_thousand_tasks_take_as_many_statements_as_one(
+    app: Flask, cast: Cast, address: str
+) -> None:
+    make_task(cast.petra, name="Task 1", is_public=True)
+    few = statements(app, cast, address)
+    values = {"owner_id": cast.petra.id, "is_public": True, "created_at": NOW}
+    many = [{"key": f"{n:036}", "name": f"Task {n}", **values} for n in range(10_000)]
+    with unit_of_work():
+        db.session.execute(insert(Task), many)
+    assert len(names(browser(app, cast.petra).get(address).text)) == 50
+    assert statements(app, cast, address) == few
+
+
+def test_page_beyond_the_last_is_empty_and_knows_how_many_there_are(cast: Cast) -> None:
+    make_task(cast.wanda)
+    viewer = Viewer(cast.wanda.id, "wanda")
+    found = queries.listing(viewer, queries.Filters(), 7)
+    assert (list(found.rows), found.total, found.count) == ([], 1, 1)
+    assert queries.listing(viewer, queries.Filters(words="nothing"), 1).total == 0

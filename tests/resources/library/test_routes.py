@@ -222,7 +222,9 @@ def statements(app: Flask, cast: Cast, address: str) -> int:
     return len(seen)
 
 
-@pytest.mark.parametrize("address", ["/resources/", "/resources/?whose=public&q=file+1"])
+@pytest.mark.parametrize(
+    "address", ["/resources/", "/resources/?whose=public&q=file+1", "/datasets/?sort=-size&q=file"]
+)
 def test_ten_thousand_files_take_as_many_statements_as_two(
     app: Flask, cast: Cast, address: str
 ) -> None:
