@@ -103,7 +103,17 @@ def _words(root: Path, name: str) -> tuple[str, ...]:
         raise ValueError(f"its command cannot be split into words ({error})") from error
     if not words:
         raise ValueError("its command is empty")
+    if not all(_can_be_passed(word) for word in words):
+        raise ValueError("its command holds a character that no program can be given")
     return words
+
+
+def _can_be_passed(word: str) -> bool:
+    """Return whether a word can be an argument of a program: no NUL, no half of a character."""
+    try:
+        return b"\0" not in word.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def tokens(role: Role, prefix: str = "") -> Mapping[str, str]:

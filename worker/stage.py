@@ -28,7 +28,6 @@ _WATCHDOG_S = 30.0
 _NOT_FOUND = 127
 _SIGNALS = 128
 """Above it, a code is the number of the signal that ended the program."""
-_KILLED_CODES = (137, 143)
 _WRONG_FORMAT = "exec format error"
 _NO_NETWORK = ("name resolution", "Name or service not known", "Network is unreachable")
 _NEVER_STARTED = ("bwrap: execvp", "failed to execute", "failed to exec pid1", "[FATAL tini")
@@ -86,8 +85,15 @@ def run_parts(run: Run, parts: Sequence[Part], *, until: Role | None = None) -> 
     mounts = [mount for part in parts for mount in part.mounts]
     watch = Watch(run, parts[0].role, mounts, parts[0].blame)
     started: list[tuple[Part, Running]] = []
+    overdue = threading.Event()
+
+    def end_overdue() -> None:
+        if any(running.ended() is None for _, running in started):
+            overdue.set()
+        run.sign.kill_all()
+
     # Even if this thread hangs in the engine, containers do not outlive their limit for long.
-    watchdog = threading.Timer(run.spec.timeout_s + _WATCHDOG_S, run.sign.kill_all)
+    watchdog = threading.Timer(run.spec.timeout_s + _WATCHDOG_S, end_overdue)
     watchdog.daemon = True
     watchdog.start()
     sampler = None
@@ -103,6 +109,8 @@ def run_parts(run: Run, parts: Sequence[Part], *, until: Role | None = None) -> 
         _finish(run, started)
         watchdog.cancel()
     run.check()
+    if overdue.is_set():
+        raise _too_slow(run, parts)
     watch.check()
     watch.settle()
     for part in parts:
@@ -195,7 +203,7 @@ def _too_slow(run: Run, still: Sequence[Part]) -> RunFailed:
 
 
 def _judge(run: Run, part: Part) -> None:
-    """Raise for what is nobody's program: a lost container, or one ended from outside."""
+    """Raise for what is nobody's program: a lost container, or one proven to be ended from outside."""
     ended = part.ended
     if ended is None or (ended.code == 0 and not ended.problem):
         return
@@ -203,10 +211,9 @@ def _judge(run: Run, part: Part) -> None:
         raise RunFailed(misfit, Blame.PLATFORM)
     if ended.code == -1 and not _names_command(ended.problem, part):
         raise RunFailed(f"The {part.words} could not run: {ended.problem}.", Blame.PLATFORM)
-    if ended.code in _KILLED_CODES and not ended.out_of_memory and "MemoryError" not in part.tail:
+    if ended.outside:
         raise RunFailed(
-            f"The {part.words} was killed (code {ended.code}), and by no limit of this run: from "
-            "outside, or by itself.",
+            f"The {part.words} was ended from outside (code {ended.code}): {ended.outside}.",
             Blame.PLATFORM,
         )
 

@@ -22,6 +22,8 @@ class Desk:
         self.killed = threading.Event()
         self.usage: Usage | None = None
         """What it uses, as the engine would tell."""
+        self.outside = ""
+        """What ended it from outside, as the engine would prove."""
         self._on_output = on_output
 
     def folder(self, target: str) -> Path:
@@ -121,7 +123,7 @@ class _FakeRunning:
         began = time.monotonic()
         outcome = self._program(self._desk)
         code = 137 if self._desk.killed.is_set() else outcome
-        self._ended = Ended(code, time.monotonic() - began)
+        self._ended = Ended(code, time.monotonic() - began, outside=self._desk.outside)
         self._on_exit()
 
     def ended(self) -> Ended | None:

@@ -40,6 +40,8 @@ def test_command_is_split_as_a_shell_would_without_a_shell(tmp_path: Path) -> No
         ("command: [", "line 1"),
         ("just text", "names no command"),
         ("command: !!python/name:os.system", "line 1"),
+        ('command: "python3 a\\0b"', "a character that no program can be given"),
+        ('command: "python3 a\\ud800b"', "a character that no program can be given"),
     ],
 )
 def test_metadata_without_a_usable_command_says_why(

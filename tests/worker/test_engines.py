@@ -202,6 +202,52 @@ def test_exit_code_reaches_the_reason(site: Site, attempt: Attempt, engine: Engi
 
 
 @everywhere
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", 137),
+        ("raise SystemExit(137)", 137),
+        ("raise SystemExit(143)", 143),
+    ],
+)
+def test_program_cannot_pass_its_end_off_as_the_machines_doing(
+    site: Site, attempt: Attempt, engine: Engine, script: str, code: int
+) -> None:
+    site.inputs["submission"] = program(script)
+    attempt(engine)
+    assert site.last().blame == Blame.PARTICIPANT
+    assert f"ended with code {code} (SIG" in site.last().text
+
+
+@on_docker
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_container_that_somebody_stops_is_the_machines_doing(
+    site: Site, attempt: Attempt, engine: Engine, how: str
+) -> None:
+    assert isinstance(engine, DockerEngine)
+    site.inputs["submission"] = program("import time\nprint('ready', flush=True)\ntime.sleep(987)")
+    thread = threading.Thread(target=attempt, args=(engine,), kwargs={"timeout_s": 300})
+    thread.start()
+    site.wait_for("ready")
+    spec = make_spec()
+    for container in engine._labelled(run=str(spec.run_id), worker=OWNER.worker):
+        getattr(engine.client, how)(container["Id"])
+    thread.join(PATIENCE_S)
+    assert site.last().blame == Blame.PLATFORM
+    assert "the container engine was told to stop it" in site.last().text
+
+
+@everywhere
+@pytest.mark.parametrize("odd", ['"python3 a\\0b"', '"python3 a\\ud800b"', "a" * 200_000])
+def test_command_that_no_system_takes_is_its_authors_to_mend(
+    site: Site, attempt: Attempt, engine: Engine, odd: str
+) -> None:
+    site.inputs["submission"] = program("", odd)
+    attempt(engine)
+    assert site.last().blame == Blame.PARTICIPANT
+
+
+@everywhere
 def test_time_limit_ends_a_program_and_its_children(
     site: Site, attempt: Attempt, engine: Engine
 ) -> None:

@@ -490,8 +490,23 @@ def test_output_that_grows_too_large_is_stopped(site: Site, attempt: Attempt) ->
 
 
 def test_container_ended_from_outside_is_the_platforms(site: Site, attempt: Attempt) -> None:
-    attempt(FakeEngine({Role.SCORING_PROGRAM: lambda _: 143}))
+    def stopped(desk: Desk) -> int:
+        desk.outside = "somebody pulled the plug"
+        return 143
+
+    attempt(FakeEngine({Role.SCORING_PROGRAM: stopped}))
     assert site.last().blame == Blame.PLATFORM
+    assert "ended from outside (code 143): somebody pulled the plug." in site.last().text
+
+
+@pytest.mark.parametrize("code", [137, 143])
+def test_code_like_that_of_a_kill_is_no_proof_of_one(
+    site: Site, attempt: Attempt, code: int
+) -> None:
+    site.inputs["submission"] = zip_of(CODE)
+    attempt(FakeEngine({Role.PREDICTION_PROGRAM: lambda _: code}))
+    assert site.last().blame == Blame.PARTICIPANT
+    assert f"ended with code {code} (SIG" in site.last().text
 
 
 def test_own_metadata_file_of_a_program_is_kept(site: Site, attempt: Attempt) -> None:

@@ -63,13 +63,15 @@ class Ended:
     """How a container ended.
 
     ``code`` is -1 when it never ran: then ``problem`` is a sentence that says why. ``seconds`` is
-    from the engine's own clock.
+    from the engine's own clock. ``out_of_memory`` means the container's own limit.
     """
 
     code: int
     seconds: float = 0.0
     out_of_memory: bool = False
     problem: str = ""
+    outside: str = ""
+    """What else ended it than its program and its limits, where that is proven; part of a sentence."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from worker.engines import Ended, OnOutput, Usage
 from worker.engines.images import daemon_failure
+from worker.engines.outside import KILLED_CODES, STARVED, TOLD, engine_says, oom_kills
 from worker.logs import event
 
 log = logging.getLogger("worker.engines.container")
@@ -26,13 +27,25 @@ _STDERR = 2
 
 
 class Container:
-    """One container; a thread of its own drains its output to the end, whatever happens."""
+    """One container; a thread of its own drains its output to the end, whatever happens.
+
+    Args:
+        tells_oom: whether the engine says that a container met its limit of memory.
+    """
 
     def __init__(
-        self, client: APIClient, container: str, on_output: OnOutput, on_exit: Callable[[], None]
+        self,
+        client: APIClient,
+        container: str,
+        on_output: OnOutput,
+        on_exit: Callable[[], None],
+        *,
+        tells_oom: bool,
     ) -> None:
         self._client, self._id = client, container
         self._on_output, self._on_exit = on_output, on_exit
+        self._tells_oom = tells_oom
+        self._oom_kills = oom_kills()
         self._ended: Ended | None = None
 
     def start(self) -> None:
@@ -69,10 +82,31 @@ class Container:
             stream.close()
         try:
             self._client.wait(self._id)
-            self._ended = _how(self._client.inspect_container(self._id)["State"])
-        except (DockerException, requests.RequestException) as error:
+            self._ended = self._how(self._client.inspect_container(self._id)["State"])
+        except (DockerException, requests.RequestException, HTTPError) as error:
             self._ended = Ended(-1, problem=f"the container engine lost it: {type(error).__name__}")
         self._on_exit()
+
+    def _how(self, state: Mapping[str, Any]) -> Ended:
+        began, ended = _instant(state["StartedAt"]), _instant(state["FinishedAt"])
+        code, problem = int(state["ExitCode"]), str(state.get("Error") or "")
+        starved, outside = bool(state.get("OOMKilled")), ""
+        if code in KILLED_CODES and not starved:
+            starved, outside = self._proof(began, ended)
+        seconds = max((ended - began).total_seconds(), 0.0)
+        return Ended(code, seconds, starved, problem, outside)
+
+    def _proof(self, began: datetime, ended: datetime) -> tuple[bool, str]:
+        """Return whether it met its limit of memory, and what ended it from outside."""
+        told, somebody_starved = engine_says(self._client, self._id, began, ended)
+        if told:
+            return False, TOLD
+        if oom_kills() == self._oom_kills:
+            return False, ""
+        if not self._tells_oom:
+            return True, ""
+        # A container that met its own limit counts there, too; this one did not, or it would say so.
+        return False, "" if somebody_starved else STARVED
 
     def ended(self) -> Ended | None:
         """See :class:`worker.engines.Running`."""
@@ -97,13 +131,6 @@ class Container:
     def remove(self) -> None:
         """See :class:`worker.engines.Running`."""
         remove(self._client, self._id)
-
-
-def _how(state: Mapping[str, Any]) -> Ended:
-    seconds = (_instant(state["FinishedAt"]) - _instant(state["StartedAt"])).total_seconds()
-    problem = str(state.get("Error") or "")
-    code = int(state["ExitCode"])
-    return Ended(code, max(seconds, 0.0), bool(state.get("OOMKilled")), problem)
 
 
 def _usage(stats: Mapping[str, Any]) -> Usage | None:

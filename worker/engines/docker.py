@@ -154,7 +154,9 @@ class DockerEngine:
             ) from error
         except requests.RequestException as error:
             raise daemon_failure(error) from error
-        running = Container(self.client, container, on_output, on_exit)
+        running = Container(
+            self.client, container, on_output, on_exit, tells_oom=self.name == "docker"
+        )
         running.start()
         return running
 

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from worker.engines import SHIM_FOLDER, Ended, OnOutput, Plan, Running, Usage, give_to, run_uid
 from worker.engines.family import family_usage
+from worker.engines.outside import KILLED_CODES, STARVED, oom_kills
 
 _READ_BYTES = 64 * 1024
 _LEFTOVER_S = 2.0
@@ -84,7 +85,7 @@ class ProcessEngine:
             argv = [*_limits(plan, None), *_tied_to_parent(), *plan.argv]
             folder = f"{plan.scratch}/app/program"
             environment = self._environment(str(self._shims), str(_folder(plan.scratch / "tmp")))
-        running = _ProcessRunning(on_output, on_exit)
+        running = _ProcessRunning(on_output, on_exit, plan.memory_mib * 2**20)
         running.start(argv, folder, environment)
         return running
 
@@ -249,10 +250,16 @@ def _folder(path: Path) -> Path:
 
 
 class _ProcessRunning:
-    """One child process group; a thread waits for it, two more read it to the end."""
+    """One child process group; a thread waits for it, two more read it to the end.
 
-    def __init__(self, on_output: OnOutput, on_exit: Callable[[], None]) -> None:
+    Args:
+        memory_bytes: what it may use; the kernel holds each of its processes to that, not all.
+    """
+
+    def __init__(self, on_output: OnOutput, on_exit: Callable[[], None], memory_bytes: int) -> None:
         self._on_output, self._on_exit = on_output, on_exit
+        self._memory_bytes, self._peak_bytes = memory_bytes, 0
+        self._oom_kills = oom_kills()
         self._ended: Ended | None = None
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -285,8 +292,15 @@ class _ProcessRunning:
         self._kill_group(child)  # what it left behind would keep the pipes open
         for reader in readers:
             reader.join(_LEFTOVER_S)
-        self._ended = Ended(code if code >= 0 else 128 - code, seconds)
+        self._ended = self._how(code if code >= 0 else 128 - code, seconds)
         self._on_exit()
+
+    def _how(self, code: int, seconds: float) -> Ended:
+        if code not in KILLED_CODES or oom_kills() == self._oom_kills:
+            return Ended(code, seconds)
+        if self._peak_bytes > self._memory_bytes:
+            return Ended(code, seconds, out_of_memory=True)
+        return Ended(code, seconds, outside=STARVED)
 
     def _read(self, is_error: bool, pipe: IO[bytes]) -> None:
         with pipe:
@@ -300,7 +314,11 @@ class _ProcessRunning:
     def usage(self) -> Usage | None:
         """See :class:`worker.engines.Running`."""
         child = self._child
-        return family_usage(child.pid) if child is not None and self._ended is None else None
+        if child is None or self._ended is not None:
+            return None
+        used = family_usage(child.pid)
+        self._peak_bytes = max(self._peak_bytes, used.memory_bytes if used else 0)
+        return used
 
     def kill(self) -> None:
         """See :class:`worker.engines.Running`."""
