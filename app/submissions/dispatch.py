@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import exists, func, select, text, update
+from sqlalchemy import Select, exists, func, select, text, update
 from sqlalchemy.orm import joinedload
 
 from app.competitions.models import Phase
@@ -40,52 +41,58 @@ def ring() -> None:
 def dispatch(*, now: datetime) -> int:
     """Send to each queue as many runs as it has free machines, plus one; returns how many."""
     with reading():
-        rooms = [(queue.id, queue.qid, room) for queue, room in _room(now) if room > 0]
+        waiting = {queue.id: queue.qid for queue in _waiting()}
+        rooms = _rooms(waiting, now) if waiting else {}
     # Asked outside of any transaction: a Redis that is away answers late, and costs no attempt.
-    open_queues = {queue_id: room for queue_id, qid, room in rooms if _answers(qid)}
+    open_queues = [
+        queue_id
+        for queue_id, room in rooms.items()
+        if room > 0 and _depth(waiting[queue_id]) is not None
+    ]
     if not open_queues:
         return 0
     with unit_of_work():
-        messages = []
-        for queue_id, room in open_queues.items():
-            queue = db.session.get_one(ComputeQueue, queue_id)
-            messages += _release(queue, room, now)
+        messages = [one for queue_id in open_queues for one in _release(queue_id, now)]
     for message in messages:
         _send(message, now)
     return len(messages)
 
 
-def _answers(qid: str) -> bool:
+def _depth(qid: str) -> int | None:
+    """Return how many messages wait on a queue; None when its Redis does not answer."""
     try:
-        queueing.carrier().depth(qid)
+        return queueing.carrier().depth(qid)
     except Unavailable:
         event(log, "queue.away", qid=qid, level=logging.WARNING)
-        return False
-    return True
+        return None
 
 
-def _room(now: datetime) -> list[tuple[ComputeQueue, int]]:
-    """Return the queues with waiting runs and how many each can be sent."""
+def _waiting() -> Sequence[ComputeQueue]:
+    """Return the queues on which runs wait."""
     # Not counted: thousands may wait, and this is asked for every one of them.
     waits = exists().where(Run.state == State.QUEUED, Run.queue_id == ComputeQueue.id)
-    waiting = db.session.scalars(select(ComputeQueue).where(waits)).all()
-    if not waiting:
-        return []
+    return db.session.scalars(select(ComputeQueue).where(waits).order_by(ComputeQueue.id)).all()
+
+
+def _rooms(queue_ids: Collection[int], now: datetime) -> dict[int, int]:
+    """Return by queue how many runs it can be sent."""
     machines = queues.online_machines(now)
     counts = db.session.execute(
         select(Run.queue_id, func.count())
-        .where(Run.state.in_(scheduling.IN_FLIGHT))
+        .where(Run.state.in_(scheduling.IN_FLIGHT), Run.queue_id.in_(queue_ids))
         .group_by(Run.queue_id)
     )
     under_way = dict(counts.tuples().all())
-    return [
-        (queue, machines.get(queue.id, 0) + 1 - under_way.get(queue.id, 0)) for queue in waiting
-    ]
+    return {one: machines.get(one, 0) + 1 - under_way.get(one, 0) for one in queue_ids}
 
 
-def _release(queue: ComputeQueue, room: int, now: datetime) -> list[_Message]:
+def _release(queue_id: int, now: datetime) -> list[_Message]:
+    # One dispatcher of a queue at a time: two would each fill the room that both of them saw.
+    queue = db.session.scalars(
+        select(ComputeQueue).where(ComputeQueue.id == queue_id).with_for_update(key_share=True)
+    ).one()
     messages = []
-    for run_id in scheduling.next_runs(queue, room):
+    for run_id in scheduling.next_runs(queue, _rooms([queue_id], now)[queue_id]):
         if locking.try_run(run_id) is None:
             continue  # whoever changes it now rings afterwards
         taken = db.session.execute(
@@ -127,60 +134,70 @@ def _send(message: _Message, now: datetime) -> None:
         event(log, "run.not_sent", run_id=spec.run_id, level=logging.WARNING)
         with unit_of_work():
             run = locking.hold_run(spec.run_id)
-            # Not rung: the next round tries again, not this one for ever.
-            outcome.hand_back(run, spec.attempt, "The queue did not answer.", now=now, ring=False)
+            if run.state == State.SENT:  # else it arrived nonetheless, and a machine is at it
+                # Not rung: the next round tries again, not this one for ever.
+                why = "The queue did not answer."
+                outcome.hand_back(run, spec.attempt, why, now=now, ring=False)
 
 
 def sweep(*, now: datetime) -> int:
     """Find what Redis or a machine forgot, and queue it again; returns how many runs."""
+    with reading():
+        late = db.session.execute(
+            select(ComputeQueue.id, ComputeQueue.qid)
+            .where(ComputeQueue.id.in_(_unclaimed(now).with_only_columns(Run.queue_id)))
+            .order_by(ComputeQueue.id)
+        ).all()
+        is_due = bool(late) or db.session.scalar(_silent(now).limit(1)) is not None
+    if not is_due:
+        return 0
+    # A message that still lies there needs no second one, however long its machine is busy.
+    empty = [queue_id for queue_id, qid in late if _depth(qid) == 0]
     with unit_of_work():
         if is_postgresql() and not db.session.scalar(
             text("select pg_try_advisory_xact_lock(:key)"), {"key": _SWEEPER_LOCK}
         ):
             return 0  # another sweeper is at it
-        swept = _sweep_unclaimed(now) + _sweep_silent(now)
-    return swept
+        return _sweep_unclaimed(empty, now) + _sweep_silent(now)
 
 
-def _sweep_unclaimed(now: datetime) -> int:
-    """Requeue what was sent long ago and that no machine claimed though one is there."""
-    machines = queues.online_machines(now)
+def _unclaimed(now: datetime) -> Select[tuple[int]]:
+    """Select the runs that were sent long ago and that no machine has claimed."""
     too_long_ago = now - timedelta(seconds=settings().sent_timeout_s)
-    late = db.session.scalars(
-        select(Run.id).where(Run.state == State.SENT, Run.sent_at < too_long_ago)
-    ).all()
-    swept = 0
-    for run_id in late:
-        run = locking.try_run(run_id)
-        if run is None or run.state != State.SENT:
-            continue  # a machine has just claimed it
-        queue = db.session.get_one(ComputeQueue, run.queue_id)
-        # With no machine online the message may well lie there still: no need for a second one.
-        if machines.get(run.queue_id, 0) or not _depth(queue.qid):
-            outcome.hand_back(run, run.attempt, "No machine claimed it in time.", now=now)
-            swept += 1
-    return swept
+    return select(Run.id).where(Run.state == State.SENT, Run.sent_at < too_long_ago)
 
 
-def _depth(qid: str) -> int:
-    try:
-        return queueing.carrier().depth(qid)
-    except Unavailable:
-        return 1  # not knowable now; look again in the next round
-
-
-def _sweep_silent(now: datetime) -> int:
-    """Take runs from machines whose lease is over."""
-    silent = (
+def _silent(now: datetime) -> Select[tuple[int]]:
+    """Select the runs whose lease is over."""
+    return (
         select(Run.id)
         .join(Attempt, (Attempt.run_id == Run.id) & (Attempt.number == Run.attempt))
         .where(Run.state == State.RUNNING, Attempt.lease_until < now)
     )
+
+
+def _sweep_unclaimed(empty_queues: Sequence[int], now: datetime) -> int:
+    """Queue again what was sent on queues that have forgotten it."""
+    late = _unclaimed(now).where(Run.queue_id.in_(empty_queues))
     swept = 0
-    for run_id in db.session.scalars(silent).all():
-        run = locking.try_run(run_id)
-        # Asked again: it may have spoken, or ended, between the look and the lock.
-        if run is not None and db.session.scalar(silent.where(Run.id == run_id)):
-            outcome.lose_silent(run, now=now)
-            swept += 1
+    for run in _still(late):
+        outcome.hand_back(run, run.attempt, "No machine claimed it in time.", now=now)
+        swept += 1
     return swept
+
+
+def _sweep_silent(now: datetime) -> int:
+    """Take runs from machines whose lease is over."""
+    swept = 0
+    for run in _still(_silent(now)):
+        outcome.lose_silent(run, now=now)
+        swept += 1
+    return swept
+
+
+def _still(which: Select[tuple[int]]) -> Iterator[Run]:
+    """Yield selected runs, each held and asked again: it may have spoken, or ended, meanwhile."""
+    for run_id in db.session.scalars(which).all():
+        run = locking.try_run(run_id)
+        if run is not None and db.session.scalar(which.where(Run.id == run_id)):
+            yield run

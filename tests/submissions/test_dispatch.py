@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from app.accounts.models import User
 from app.competitions.models import Competition, Phase
+from app.errors import Unavailable
 from app.platform.db import db, unit_of_work
 from app.queues.models import ComputeQueue, Machine
 from app.submissions import dispatch, outcome
@@ -108,6 +109,69 @@ def test_message_is_left_alone_while_no_machine_is_there_to_take_it(
     with unit_of_work():
         db.session.scalars(select(Machine)).one().last_seen_at = NOW - timedelta(hours=1)
     assert dispatch.sweep(now=NOW + timedelta(minutes=10)) == 0
+
+
+def test_message_that_still_lies_on_its_queue_is_not_sent_again(
+    one_task: Phase, pavel: User, carrier: FakeCarrier
+) -> None:
+    # A machine that is busy for hours leaves the next message where it is for as long.
+    submit(one_task, "pavel")
+    dispatch.dispatch(now=NOW)
+    later = NOW + timedelta(seconds=121)
+    with unit_of_work():
+        db.session.scalars(select(Machine)).one().last_seen_at = later
+    assert dispatch.sweep(now=later) == 0
+    run = db.session.scalars(select(Run)).one()
+    assert (run.state, run.attempt) == (State.SENT, 1)
+
+
+def test_slow_redis_is_asked_once_and_outside_of_any_transaction(
+    one_task: Phase, pavel: User, carrier: FakeCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(one_task, "pavel")
+    submit(one_task, "pavel")
+    dispatch.dispatch(now=NOW)
+    asked = []
+
+    def depth(_queue: str) -> int:
+        asked.append(db.session().in_transaction())
+        return 0
+
+    monkeypatch.setattr(carrier, "depth", depth)
+    assert dispatch.sweep(now=NOW + timedelta(seconds=121)) == 2
+    assert asked == [False]
+
+
+def test_run_that_was_claimed_although_redis_seemed_away_stays_with_its_machine(
+    one_task: Phase, pavel: User, carrier: FakeCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(one_task, "pavel")
+
+    def arrives_but_does_not_say_so(*_message: object) -> None:
+        with unit_of_work():
+            outcome.move(db.session.scalars(select(Run)).one(), State.RUNNING)
+        raise Unavailable("The answer got lost.")
+
+    monkeypatch.setattr(carrier, "send_run", arrives_but_does_not_say_so)
+    dispatch.dispatch(now=NOW)
+    assert db.session.scalars(select(Run.state)).one() == State.RUNNING
+
+
+def test_dispatchers_at_once_do_not_send_more_than_there_is_room_for(
+    one_task: Phase, pavel: User, carrier: FakeCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        submit(one_task, "pavel")
+    depth = carrier.depth
+
+    def and_meanwhile_another(queue: str) -> int:
+        monkeypatch.setattr(carrier, "depth", depth)
+        assert dispatch.dispatch(now=NOW) == 2
+        return depth(queue)
+
+    monkeypatch.setattr(carrier, "depth", and_meanwhile_another)
+    assert dispatch.dispatch(now=NOW) == 0
+    assert len(carrier.runs) == 2
 
 
 def test_run_names_the_grants_of_its_benchmark(

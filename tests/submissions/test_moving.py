@@ -121,7 +121,7 @@ def test_run_that_was_moved_meanwhile_is_not_sent_to_the_queue_it_left(
         monkeypatch.setattr("app.submissions.scheduling.next_runs", lambda _q, _room: [run_id])
         db.session.get_one(Run, run_id).queue_id = other.id
         db.session.flush()
-        lines = dispatch._release(db.session.get_one(ComputeQueue, queue.id), 1, NOW)
+        lines = dispatch._release(queue.id, NOW)
     assert lines == []
     assert carrier.runs == []
 
