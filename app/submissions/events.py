@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from app.competitions.drafts import Computation
@@ -14,7 +14,7 @@ from app.competitions.models import BoardColumn, Phase
 from app.errors import Conflict, Invalid, NotFound
 from app.platform import storage, tokens
 from app.platform.configured import settings
-from app.platform.db import db
+from app.platform.db import db, reading
 from app.queues import facts
 from app.queues.models import Machine
 from app.resources.models import TaskRevision
@@ -50,6 +50,7 @@ def receive(
         NotFound: there is no such attempt, or the token is not its own.
         Conflict: the attempt is over or superseded, and the batch says something new.
     """
+    sizes = _stored_sizes(run_id, token, number, events)
     run, attempt = _load(run_id, token, number)
     if run.state == State.CANCELLED and run.attempt == number:
         # Whatever it still says is heard and dropped, so that it need not say it again.
@@ -65,7 +66,7 @@ def receive(
             continue
         if event.seq != attempt.last_seq + 1 or attempt.ended_at is not None:
             break
-        claim = _apply(run, attempt, event, now) or claim
+        claim = _apply(run, attempt, event, sizes, now) or claim
         if event.kind == Kind.STARTED and machine is not None and machine.queue_id == run.queue_id:
             attempt.machine_id, attempt.machine_name = machine.id, machine.name
             attempt.worker_version = facts.read(machine.details).worker_version
@@ -74,14 +75,38 @@ def receive(
     return Answer(accepted_seq=attempt.last_seq, claim=claim)
 
 
-def _load(run_id: int, token: str, number: int) -> tuple[Run, Attempt]:
-    of_attempt = select(Attempt).where(Attempt.run_id == run_id, Attempt.number == number)
-    attempt = db.session.scalars(of_attempt).first()
+def _stored_sizes(
+    run_id: int, token: str, number: int, events: Sequence[RunEvent]
+) -> dict[str, int | None]:
+    """Return the sizes of the outputs that a batch names; None for one that is not in the store.
+
+    Asked before anything is locked: a store that is away answers late.
+    """
+    named = {Output(event.output) for event in events if event.kind == Kind.OUTPUT}
+    if not named:
+        return {}
+    with reading():
+        attempt = _attempt(run_id, token, number)
+        refs = {output: runs.output_ref(attempt, output) for output in named}
+    return {output: storage.store().size(ref) for output, ref in refs.items()}
+
+
+def _attempt(run_id: int, token: str, number: int) -> Attempt:
+    attempt = db.session.scalars(_of(run_id, number)).first()
     if attempt is None or not tokens.matches(token, attempt.token_hash):
         raise NotFound("No run has this token.")
+    return attempt
+
+
+def _of(run_id: int, number: int) -> Select[tuple[Attempt]]:
+    return select(Attempt).where(Attempt.run_id == run_id, Attempt.number == number)
+
+
+def _load(run_id: int, token: str, number: int) -> tuple[Run, Attempt]:
+    _attempt(run_id, token, number)
     # Two events of one attempt at once would both see the same last_seq.
     run = locking.hold_run(run_id)
-    newest = of_attempt.execution_options(populate_existing=True)
+    newest = _of(run_id, number).execution_options(populate_existing=True)
     return run, db.session.scalars(newest).one()
 
 
@@ -95,7 +120,9 @@ def _claim_again(run: Run, attempt: Attempt, events: Sequence[RunEvent]) -> Clai
     return _claim(run, attempt) if attempt.ended_at is None else None
 
 
-def _apply(run: Run, attempt: Attempt, event: RunEvent, now: datetime) -> Claim | None:
+def _apply(
+    run: Run, attempt: Attempt, event: RunEvent, sizes: Mapping[str, int | None], now: datetime
+) -> Claim | None:
     if event.kind == Kind.STARTED:
         return _start(run, attempt, event, now)
     if run.state != State.RUNNING:
@@ -112,14 +139,14 @@ def _apply(run: Run, attempt: Attempt, event: RunEvent, now: datetime) -> Claim 
         if event.step and event.step not in run.failed_steps:
             run.failed_steps = [*run.failed_steps, event.step]
     elif event.kind == Kind.OUTPUT:
-        _output(run, attempt, event)
+        _output(run, attempt, event, sizes)
     elif event.kind == Kind.FINISHED:
         _finish(run, event, now)
     elif event.kind == Kind.FAILED:
         _fail(run, event, now)
     elif event.kind in (Kind.HANDED_BACK, Kind.CANCELLED):
         # Nobody cancelled it here, or we would not have come this far: it is run again.
-        outcome.hand_back(run, attempt.number, event.text or "The machine stopped.", now=now)
+        outcome.give_up(run, event.text or "The machine stopped.", now=now)
     return None
 
 
@@ -174,10 +201,9 @@ def _log(run: Run, attempt: Attempt, event: RunEvent) -> None:
         )
 
 
-def _output(run: Run, attempt: Attempt, event: RunEvent) -> None:
+def _output(run: Run, attempt: Attempt, event: RunEvent, sizes: Mapping[str, int | None]) -> None:
     output = Output(event.output)
-    ref = runs.output_ref(attempt, output)
-    size = storage.store().size(ref)
+    ref, size = runs.output_ref(attempt, output), sizes[output]
     if size is None:
         raise Invalid(f"The output {output} is not in the store.")
     db.session.merge(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import joinedload
 
 from app.platform.configured import settings
@@ -33,8 +33,8 @@ SILENT = "The machine stopped answering."
 """Why an attempt ends whose lease nobody renewed."""
 
 _BEFORE_PROGRAMS = ("", Step.FETCH, Step.UNPACK)
-_MOST_ATTEMPTS = 10
-"""However a run's attempts end, the ones after this many count."""
+_MOST_CLAIMS = 10
+"""However a run's attempts end on machines, from this many on they count."""
 
 _ADVANCE = {State.HELD: 0, State.QUEUED: 1, State.SENT: 2, State.RUNNING: 3}
 
@@ -87,14 +87,28 @@ def hand_back(
         refresh_state(run.submission_id)
 
 
+def give_up(run: Run, why: str, *, now: datetime) -> None:
+    """Take a run from a machine that gives it up unharmed: nobody's failure, unless all of them do."""
+    if _claims(run) >= _MOST_CLAIMS:
+        lose(run, why, now=now)
+    else:
+        hand_back(run, run.attempt, why, now=now)
+
+
 def lose_silent(run: Run, *, now: datetime) -> None:
     """Take a run from a machine that stopped answering.
 
     A machine prepares the next run while one is at work. When it dies it takes both with it, and
     the one whose programs had not begun cannot have been the cause.
     """
-    counts = run.step not in _BEFORE_PROGRAMS or run.attempt >= _MOST_ATTEMPTS
+    counts = run.step not in _BEFORE_PROGRAMS or _claims(run) >= _MOST_CLAIMS
     lose(run, SILENT, now=now, counts=counts)
+
+
+def _claims(run: Run) -> int:
+    """Count the attempts that reached a machine."""
+    claimed = select(func.count(Attempt.started_at)).where(Attempt.run_id == run.id)
+    return db.session.scalar(claimed) or 0
 
 
 def lose(run: Run, why: str, *, now: datetime, counts: bool = True) -> None:
@@ -124,6 +138,7 @@ def lose(run: Run, why: str, *, now: datetime, counts: bool = True) -> None:
 def _close(run: Run, why: str, now: datetime, *, failure: bool) -> None:
     if run.state == State.QUEUED:
         run.step, run.sent_at, run.started_at, run.failed_steps = "", None, None, []
+        run.step_seconds, run.container_s, run.engine, run.image_digest = {}, 0.0, "", ""
         db.session.execute(delete(RunOutput).where(RunOutput.run_id == run.id))
     attempt = current_attempt(run)
     if attempt is not None and attempt.ended_at is None:

@@ -239,6 +239,85 @@ def test_output_is_noted_only_when_its_object_exists(
     assert db.session.scalars(select(RunOutput.size_bytes)).one() == 5
 
 
+def test_store_is_asked_before_anybody_is_kept_waiting(
+    sent: list[dict[str, object]], store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(sent[0], started())
+    asked = []
+
+    def size(ref: ObjectRef) -> int:
+        asked.append(db.session().in_transaction())
+        return 5
+
+    monkeypatch.setattr(store, "size", size)
+    tell(sent[0], RunEvent(seq=2, kind=Kind.OUTPUT, output="scoring_output"))
+    assert asked == [False]
+    assert db.session.scalars(select(RunOutput.size_bytes)).one() == 5
+
+
+def test_output_is_looked_up_for_nobody_without_the_runs_token(
+    sent: list[dict[str, object]], store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(sent[0], started())
+    monkeypatch.setattr(store, "size", lambda _ref: pytest.fail("the store was asked"))
+    with pytest.raises(NotFound):
+        tell({**sent[0], "token": "x"}, RunEvent(seq=2, kind=Kind.OUTPUT, output="scoring_output"))
+
+
+def test_run_that_is_handed_back_again_and_again_ends_in_the_end(
+    sent: list[dict[str, object]], carrier: FakeCarrier
+) -> None:
+    run_id = sent[0]["run_id"]
+    for _ in range(30):
+        spec = [s for _, _, s in carrier.runs if s["run_id"] == run_id][-1]
+        if run_of(spec).state != State.SENT:
+            break
+        tell(spec, started(), RunEvent(seq=2, kind=Kind.HANDED_BACK, text="The machine stops."))
+    run = run_of(sent[0])
+    assert (run.state, run.blame) == (State.FAILED, "platform")
+    assert "The machine stops." in run.reason
+    assert (
+        db.session.get_one(Submission, run.submission_id).counted_on is not None
+    )  # one still runs
+
+
+def test_run_that_no_machine_could_claim_for_long_may_still_be_handed_back(
+    sent: list[dict[str, object]], carrier: FakeCarrier
+) -> None:
+    run_id = sent[0]["run_id"]
+    with unit_of_work():
+        for _ in range(20):
+            run = db.session.get_one(Run, run_id)
+            outcome.hand_back(run, run.attempt, "No machine claimed it in time.", now=NOW)
+            run.state = State.SENT
+            db.session.add(
+                Attempt(
+                    run_id=run.id, number=run.attempt + 1, token_hash="x" * 64, created_at=NOW,
+                    output_prefix="runs/x",
+                )
+            )  # fmt: skip
+            run.attempt += 1
+        run.state = State.QUEUED
+    dispatch.dispatch(now=NOW)
+    spec = [s for _, _, s in carrier.runs if s["run_id"] == run_id][-1]
+    tell(spec, started(), RunEvent(seq=2, kind=Kind.HANDED_BACK, text="The machine stops."))
+    assert run_of(sent[0]).state == State.SENT
+
+
+def test_next_attempt_begins_with_nothing_of_the_one_before(
+    sent: list[dict[str, object]], carrier: FakeCarrier
+) -> None:
+    tell(
+        sent[0], started(),
+        RunEvent(seq=2, kind=Kind.STEP, step="score", image_digest="sha256:1", engine="docker"),
+        RunEvent(seq=3, kind=Kind.STEP, step="upload", seconds=7.0),
+        RunEvent(seq=4, kind=Kind.FAILED, blame="platform", text="Broke.", container_s=3.0),
+    )  # fmt: skip
+    run = run_of(sent[0])
+    assert (run.state, run.attempt) == (State.SENT, 2)
+    assert (run.step_seconds, run.container_s, run.engine, run.image_digest) == ({}, 0.0, "", "")
+
+
 def test_cancelled_run_answers_cancel(sent: list[dict[str, object]]) -> None:
     tell(sent[0], started())
     with unit_of_work():
