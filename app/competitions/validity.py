@@ -29,7 +29,9 @@ MAX_PHASES = 50
 MAX_COLUMNS = 200
 MAX_QUESTIONS = 100
 MAX_SUBMISSIONS = 1_000_000
-MAX_TIME_LIMIT_S = 7 * 24 * 3600
+MAX_TIME_LIMIT_S = 3 * 24 * 3600
+"""Of each of the two steps; the links of a run to the store outlive both, and no store makes them
+live longer than a week."""
 MAX_PRECISION = 10
 MAX_WEIGHT = 1_000_000
 

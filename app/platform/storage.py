@@ -22,6 +22,9 @@ from app.errors import NotFound, Unavailable
 PUBLIC, PRIVATE, RUNS = "public", "private", "runs"
 """Buckets by audience: anyone, by permission, workers while a run lasts."""
 
+LONGEST_LINK = timedelta(days=7)
+"""No store signs a URL for longer."""
+
 _PART = 8 * 1024 * 1024
 _AT_ONCE = 2
 """Parts on their way; beside them two wait and one is being read, each in memory."""

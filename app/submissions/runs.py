@@ -117,7 +117,9 @@ def whole_time_s(timeout_s: int) -> int:
 
 def claim(run: Run, attempt: Attempt, file: StoredFile, timeout_s: int) -> Claim:
     """Return fresh URLs for everything this attempt may read and write."""
-    revision, life = run.revision, timedelta(seconds=whole_time_s(timeout_s))
+    # A phase of before may have a longer limit than is accepted now: its runs get what there is.
+    life = min(timedelta(seconds=whole_time_s(timeout_s)), storage.LONGEST_LINK)
+    revision = run.revision
     inputs = {
         Input.SUBMISSION: file,
         Input.INGESTION_PROGRAM: revision.ingestion_program,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, BinaryIO
 
 from app.errors import NotFound
-from app.platform.storage import ObjectRef
+from app.platform.storage import LONGEST_LINK, ObjectRef
 
 
 class FakeStore:
@@ -37,9 +37,11 @@ class FakeStore:
         self.objects.pop(ref, None)
 
     def presign_get(self, ref: ObjectRef, life: timedelta, *, file_name: str = "") -> str:
+        _check(life)
         return f"http://store.test/{ref.bucket}/{ref.key}?get"
 
     def presign_put(self, ref: ObjectRef, life: timedelta) -> str:
+        _check(life)
         return f"http://store.test/{ref.bucket}/{ref.key}?put"
 
     def read_range(self, ref: ObjectRef, offset: int, size: int) -> bytes:
@@ -67,3 +69,8 @@ class FakeStore:
 
     def abort_parts(self, ref: ObjectRef, upload_id: str) -> None:
         self.uploads.pop(upload_id, None)
+
+
+def _check(life: timedelta) -> None:
+    if life > LONGEST_LINK:  # as the client of a real store does
+        raise ValueError("a link lives for at most 7 days")

@@ -9,11 +9,12 @@ from sqlalchemy import delete, func, select
 
 from app.accounts.models import User
 from app.competitions.models import Phase
+from app.competitions.validity import MAX_TIME_LIMIT_S
 from app.errors import Conflict, Invalid, NotFound
 from app.platform.db import db, unit_of_work
-from app.platform.storage import ObjectRef
+from app.platform.storage import LONGEST_LINK, ObjectRef
 from app.queues.models import Machine
-from app.submissions import dispatch, events, outcome, quota
+from app.submissions import dispatch, events, outcome, quota, runs
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, RunScore, State, Submission
 from tests.factories import NOW
 from tests.fakes.carrier import FakeCarrier
@@ -253,6 +254,16 @@ def test_store_is_asked_before_anybody_is_kept_waiting(
     tell(sent[0], RunEvent(seq=2, kind=Kind.OUTPUT, output="scoring_output"))
     assert asked == [False]
     assert db.session.scalars(select(RunOutput.size_bytes)).one() == 5
+
+
+def test_run_of_the_longest_time_limit_can_be_claimed(
+    phase: Phase, pavel: User, carrier: FakeCarrier
+) -> None:
+    with unit_of_work():
+        db.session.get_one(Phase, phase.id).execution_time_limit_s = MAX_TIME_LIMIT_S
+    submit(phase, "pavel")
+    assert tell(carrier.runs[0][2], started()).claim is not None
+    assert timedelta(seconds=runs.whole_time_s(MAX_TIME_LIMIT_S)) <= LONGEST_LINK
 
 
 def test_output_is_looked_up_for_nobody_without_the_runs_token(
