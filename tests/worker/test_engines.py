@@ -230,7 +230,7 @@ def test_container_that_somebody_stops_is_the_machines_doing(
     thread.start()
     site.wait_for("ready")
     spec = make_spec()
-    for container in engine._labelled(run=str(spec.run_id), worker=OWNER.worker):
+    for container in engine._labelled("run", run=str(spec.run_id), worker=OWNER.worker):
         getattr(engine.client, how)(container["Id"])
     thread.join(PATIENCE_S)
     assert site.last().blame == Blame.PLATFORM
