@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from app.bundles import read
+from app.bundles import places, read
 from app.bundles.fields import Note
 from app.bundles.read import BundleReading
 from app.competitions import services as competitions
-from app.competitions.drafts import Problem
 from app.platform import archive
 from app.platform.archive import Archive, BadArchive
 from app.platform.configured import settings
@@ -26,7 +25,8 @@ def understood(bundle: Archive, owner: Viewer | None) -> BundleReading:
     if reading.draft is None or owner is None:
         return reading
     if problems := competitions.check(owner, reading.draft):
-        return dataclasses.replace(reading, draft=None, problems=tuple(problems))
+        placed = (places.placed(reading.manifest, one, reading.lines) for one in problems)
+        return dataclasses.replace(reading, draft=None, problems=tuple(placed))
     return reading
 
 
@@ -36,13 +36,7 @@ def of_file(path: Path, owner: Viewer | None) -> BundleReading:
         try:
             return understood(archive.check(stream, archive.BUNDLE), owner)
         except BadArchive as error:
-            return BundleReading(None, problems=tuple(zip_problems(error, path.name)))
-
-
-def zip_problems(error: BadArchive, file_name: str) -> list[Problem]:
-    """Return what is wrong with a zip that was not opened."""
-    expected = "a zip that can be unpacked safely"
-    return [Problem(file_name, "", expected, sentence) for sentence in error.sentences]
+            return BundleReading(None, problems=tuple(places.of_zip(error, path.name)))
 
 
 def _at_home(reading: BundleReading) -> BundleReading:

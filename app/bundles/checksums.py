@@ -62,7 +62,7 @@ def read(archive: Archive, root: str) -> Listing | Problem:
     try:
         found = json.loads(archive.read(_at(root, NAME), _MAX_BYTES))
     except BadArchive as error:
-        return _unreadable(error.message)
+        return _unreadable(error.faults[0].sentence)
     except (ValueError, RecursionError):
         return NO_LISTING
     if not isinstance(found, dict) or found.get("format") != FORMAT:
@@ -86,19 +86,18 @@ def problems(archive: Archive, root: str, listing: Listing) -> Iterator[Problem]
     for name, listed in listing.members.items():
         member = _at(root, name)
         if not archive.is_file(member):
-            yield _wrong(
-                name, "nothing", listed, f"“{name}” is listed in {NAME} and not in the zip."
-            )
+            sentence = f"“{name}” is listed in {NAME} and not in the zip."
+            yield _wrong(name, "nothing", listed, sentence)
             continue
         size = archive.members[member].size
         try:
             found = sha256(archive.chunks(member)) if size == listed.size else ""
         except BadArchive as error:
-            yield _wrong(name, "a damaged member", listed, error.message)
+            yield _wrong(name, "a damaged member", listed, error.faults[0].sentence)
             continue
         if found != listed.sha256:
             shown = f"SHA-256 {found[:16]}…" if found else f"{size} bytes"
-            sentence = f"“{name}” is not what {NAME} says: it was damaged or changed. {_ON_PURPOSE}"
+            sentence = f"“{name}” is not what {NAME} says: it was damaged or changed."
             yield _wrong(name, shown, listed, sentence)
 
 
@@ -143,9 +142,11 @@ def _at(root: str, name: str) -> str:
 
 
 def _wrong(name: str, found: str, listed: Listed, sentence: str) -> Problem:
-    return Problem(name, found, f"{listed.size} bytes, SHA-256 {listed.sha256[:16]}…", sentence)
+    expected = f"{listed.size} bytes, SHA-256 {listed.sha256[:16]}…"
+    return Problem(name, found, expected, sentence, _ON_PURPOSE)
 
 
 def _unreadable(what: str) -> Problem:
     expected = f"a list of checksums in format version {VERSION}"
-    return Problem(NAME, what.rstrip("."), expected, f"{NAME} cannot be read. {what} {_ON_PURPOSE}")
+    found, sentence = what.rstrip("."), f"{NAME} cannot be read. {what}"
+    return Problem(NAME, found, expected, sentence, _ON_PURPOSE)

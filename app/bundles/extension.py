@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from app.bundles.fields import Section, described
+from app.bundles.fields import A_MAPPING, MAPPING_HINT, Section, described
 
 KEY = "plumbline"
+_HINT = "Write the index of the phase that comes before."
 
 
 class Required(StrEnum):
@@ -43,16 +44,20 @@ def requirement(section: Section, indexes: Sequence[int], position: int) -> tupl
 
 def _earlier(requires: Section, indexes: Sequence[int], position: int) -> int | None:
     if requires.get("phase") is None:
-        requires.wrong("phase", "nothing", "the index of an earlier phase")
+        requires.wrong("phase", "nothing", "the index of an earlier phase", _HINT)
         return None
     wanted = requires.whole("phase", -1)
     found = [at for at, index in enumerate(indexes) if index == wanted]
     if len(found) > 1:
-        requires.wrong("phase", f"{wanted}, which several phases are called", "an index of one")
+        hint = "Give each phase an index of its own."
+        called = f"{wanted}, which several phases are called"
+        requires.wrong("phase", called, "an index of one", hint)
     elif not found:
-        requires.wrong("phase", f"{wanted}, which no phase is called", "the index of a phase")
+        requires.wrong(
+            "phase", f"{wanted}, which no phase is called", "the index of a phase", _HINT
+        )
     elif found[0] >= position:
-        requires.wrong("phase", f"{wanted}, which is no earlier phase", "an earlier phase")
+        requires.wrong("phase", f"{wanted}, which is no earlier phase", "an earlier phase", _HINT)
     else:
         return found[0]
     return None
@@ -63,6 +68,6 @@ def _mapping(section: Section, key: str) -> Section | None:
     if value is None:
         return None
     if not isinstance(value, dict):
-        section.wrong(key, described(value), "a mapping of keys to values")
+        section.wrong(key, described(value), A_MAPPING, MAPPING_HINT)
         return None
     return Section(value, section.at(key), section.report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -25,6 +25,15 @@ NOWHERE = UUID(int=0)
 
 MAX_ITEMS = 200
 """More than any list of a benchmark may hold."""
+
+A_TIME = "a date and time such as 2026-03-01 09:00"
+A_KEY = "the key (a UUID) of something stored here"
+A_MAPPING = "a mapping of keys to values"
+
+TIME_HINT = "Write year, month, day and the time, which is UTC unless an offset follows."
+KEY_HINT = "Copy the key from the page of what is meant."
+MAPPING_HINT = "Write its keys on lines of their own, indented, each with a colon and its value."
+_QUOTE = "Write one line of text, in quotes where YAML would read something else."
 
 _WHOLE = re.compile(r"[+-]?(0|[1-9]\d{0,17})(\.0+)?")
 _INDEX = re.compile(r"-?(0|[1-9]\d{0,8})")
@@ -66,10 +75,12 @@ class Report:
     is_exact: bool = False
     """Whether a program of ours wrote it, so that white space around texts is meant."""
 
-    def wrong(self, path: Path, found: str, expected: str) -> None:
-        """Report a value that does not fit."""
+    def wrong(self, path: Path, found: str, expected: str, hint: str) -> None:
+        """Report a value that does not fit; ``hint`` says in a sentence what to do."""
         sentence = f"Found {found}; expected {expected}."
-        self.problems.append(Problem(path_text(path), found, expected, sentence))
+        problem = Problem(path_text(path), found, expected, sentence, hint)
+        if problem not in self.problems:  # some values are looked at twice
+            self.problems.append(problem)
 
     def note(self, path: Path, sentence: str, kind: NoteKind = NoteKind.IGNORED) -> None:
         """Report something that is not wrong."""
@@ -109,9 +120,9 @@ class Section:
         self._known.add(key)
         return key in self.value
 
-    def wrong(self, key: str, found: str, expected: str) -> None:
-        """Report that a key's value does not fit."""
-        self.report.wrong(self.at(key), found, expected)
+    def wrong(self, key: str, found: str, expected: str, hint: str) -> None:
+        """Report that a key's value does not fit; ``hint`` says in a sentence what to do."""
+        self.report.wrong(self.at(key), found, expected, hint)
 
     def text(self, key: str, default: str = "") -> str:
         """Return a text; numbers, dates and booleans count as they are written."""
@@ -119,7 +130,7 @@ class Section:
         if value is None:
             return default
         if isinstance(value, list | dict):
-            self.wrong(key, described(value), "text")
+            self.wrong(key, described(value), "text", _QUOTE)
             return default
         written = self.report.written(self.at(key), value)
         return written if self.report.is_exact else written.strip()
@@ -131,7 +142,7 @@ class Section:
             return default if value is None else value
         word = str(value).lower()
         if not isinstance(value, str | int) or word not in _TRUE + _FALSE:
-            self.wrong(key, described(value), "true or false")
+            self.wrong(key, described(value), "true or false", "Write one of the two words.")
             return default
         return word in _TRUE
 
@@ -145,7 +156,8 @@ class Section:
         if not _WHOLE.fullmatch(written):
             found = written and not isinstance(value, str) and written != str(value)
             reading = f"{written}, which YAML reads as {value}" if found else described(value)
-            self.wrong(key, reading, "a whole number in decimal digits")
+            hint = "Write the digits alone, without a leading zero, a colon or a fraction."
+            self.wrong(key, reading, "a whole number in decimal digits", hint)
             return default
         return int(written.partition(".")[0])
 
@@ -157,7 +169,7 @@ class Section:
         for member in kind:
             if isinstance(value, str) and value.strip().lower() == member.lower():
                 return member
-        self.wrong(key, described(value), " or ".join(kind))
+        self.wrong(key, described(value), " or ".join(kind), one_of(value, list(kind)))
         return default
 
     def moment(self, key: str) -> datetime | None:
@@ -165,14 +177,13 @@ class Section:
         value = self.get(key)
         if value is None or value == "":
             return None
-        expected = "a date and time such as 2026-03-01 09:00"
         if not isinstance(value, date | str):
-            self.wrong(key, described(value), expected)
+            self.wrong(key, described(value), A_TIME, TIME_HINT)
             return NEVER
         try:
             return dates.moment(value)
         except ValueError as error:
-            self.wrong(key, str(error), expected)
+            self.wrong(key, str(error), A_TIME, TIME_HINT)
             return NEVER
 
     def uuid(self, key: str) -> UUID | None:
@@ -182,7 +193,7 @@ class Section:
             return None
         found = as_uuid(text)
         if found is None:
-            self.wrong(key, f"“{text[:60]}”", "the key (a UUID) of something stored here")
+            self.wrong(key, f"“{text[:60]}”", A_KEY, KEY_HINT)
         return found or NOWHERE
 
     def index(self, key: str, default: TaskIndex) -> TaskIndex:
@@ -194,7 +205,8 @@ class Section:
         found: list[TaskIndex] = []
         for path, item in self.items(key, "a list of task indexes"):
             if item is None or isinstance(item, list | dict):
-                self.report.wrong(path, described(item), "a task index")
+                hint = "Write the index of one task."
+                self.report.wrong(path, described(item), "a task index", hint)
             else:
                 found.append(as_index(self.report.written(path, item)))
         return tuple(found)
@@ -205,10 +217,10 @@ class Section:
         if value is None:
             return []
         if not isinstance(value, list):
-            self.wrong(key, described(value), expected)
+            self.wrong(key, described(value), expected, "Write each item after a dash.")
             return []
         if len(value) > MAX_ITEMS:
-            self.wrong(key, described(value), f"at most {MAX_ITEMS} items")
+            self.wrong(key, described(value), f"at most {MAX_ITEMS} items", "Leave some out.")
             return []
         return [((*self.at(key), i), item) for i, item in enumerate(value)]
 
@@ -219,7 +231,7 @@ class Section:
             if isinstance(item, dict):
                 found.append(Section(item, path, self.report))
             else:
-                self.report.wrong(path, described(item), "a mapping of keys to values")
+                self.report.wrong(path, described(item), A_MAPPING, MAPPING_HINT)
         return found
 
     def section(self, key: str, expected: str) -> Section | None:
@@ -228,7 +240,7 @@ class Section:
         if value is None:
             return None
         if not isinstance(value, dict):
-            self.wrong(key, described(value), expected)
+            self.wrong(key, described(value), expected, MAPPING_HINT)
             return None
         return Section(value, self.at(key), self.report)
 
@@ -241,15 +253,16 @@ class Section:
         if outer is None:
             return {}
         if len(outer.value) > MAX_ITEMS:
-            self.wrong(key, f"{len(outer.value)} entries", f"at most {MAX_ITEMS}")
+            found = f"{len(outer.value)} entries"
+            self.wrong(key, found, f"at most {MAX_ITEMS}", "Leave some out.")
             return {}
-        found = {}
+        sections = {}
         for name in outer.value:
-            if inner := outer.section(name, "a mapping of keys to values"):
-                found[name] = inner
+            if inner := outer.section(name, A_MAPPING):
+                sections[name] = inner
             elif outer.value[name] is None:
-                outer.wrong(name, "nothing", "a mapping of keys to values")
-        return found
+                outer.wrong(name, "nothing", A_MAPPING, MAPPING_HINT)
+        return sections
 
     def ignore(self, sentence: str, *keys: str) -> None:
         """Note that keys which are known elsewhere mean nothing here."""
@@ -275,6 +288,15 @@ class Section:
                 close = difflib.get_close_matches(key[:60], self._known, 1, 0.75)
                 hint = f" Is “{close[0]}” meant?" if close else ""
                 self.report.note(self.at(key), f"This key is unknown and was ignored.{hint}")
+
+
+def one_of(value: object, words: Sequence[str]) -> str:
+    """Return a hint which of some words is meant."""
+    close = difflib.get_close_matches(
+        str(value)[:60].lower(), [word.lower() for word in words], 1, 0.75
+    )
+    named = next((word for word in words if close and word.lower() == close[0]), "")
+    return f"Is “{named}” meant?" if named else "Write one of these words."
 
 
 def as_uuid(text: str) -> UUID | None:

@@ -5,22 +5,28 @@ Source: docs/reference/bundle.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from app.bundles import extension
-from app.bundles.fields import NEVER, NoteKind, Section, described
+from app.bundles import extension, factsheet
+from app.bundles.fields import (
+    A_TIME,
+    NEVER,
+    TIME_HINT,
+    NoteKind,
+    Section,
+    described,
+    one_of,
+)
 from app.bundles.members import Members
 from app.competitions.drafts import (
     ColumnDraft,
     CompetitionDraft,
     CompetitionType,
     Computation,
-    FactSheetQuestionDraft,
     LeaderboardDraft,
     PageDraft,
     PhaseDraft,
-    QuestionType,
     SolutionDraft,
     Sorting,
     SubmissionRule,
@@ -37,6 +43,7 @@ _ELSEWHERE = (
     "whitelist_emails",
     "secret_key",
 )
+_ONE = "Take one of them away."
 _COMPUTATION_ALIASES = {"average_rank": "avg_rank"}
 
 
@@ -76,7 +83,7 @@ def read(top: Section, members: Members) -> CompetitionDraft:
         forum_enabled=top.flag("forum_enabled", True),
         reward=top.text("reward"),
         contact_email=top.text("contact_email"),
-        fact_sheet=_fact_sheet(top),
+        fact_sheet=factsheet.read(top),
         pages=tuple(_page(s, members) for s in top.sections("pages", "a list of pages")),
         tasks=tuple(_task(s, members) for s in top.sections("tasks", "a list of tasks")),
         solutions=_solutions(top, members),
@@ -94,7 +101,8 @@ def _description(section: Section, members: Members) -> str:
     if section.get("description_file") is None:
         return section.text("description")
     if section.text("description"):
-        section.wrong("description_file", "a text beside “description”", "one of the two keys")
+        found = "a text beside “description”"
+        section.wrong("description_file", found, "one of the two keys", _ONE)
     return members.text(section, "description_file")[0]
 
 
@@ -104,7 +112,8 @@ def _page(section: Section, members: Members) -> PageDraft:
         title=section.text("title"), content=content, is_html=is_html, where=section.where
     )
     if section.get("file") is None:
-        section.wrong("file", "nothing", "the path of a Markdown or HTML file in the zip")
+        expected = "the path of a Markdown or HTML file in the zip"
+        section.wrong("file", "nothing", expected, "Name the file under file.")
     section.ignore("Pages stand in the order of the list.", "index")
     section.close()
     return page
@@ -113,7 +122,8 @@ def _page(section: Section, members: Members) -> PageDraft:
 def _task(section: Section, members: Members) -> TaskDraft:
     index = section.index("index", "")
     if index == "":
-        section.wrong("index", "nothing", "a number or name that phases use for this task")
+        expected = "a number or name that phases use for this task"
+        section.wrong("index", "nothing", expected, "Number the tasks, from 0 on.")
     key = section.uuid("key")
     if key is not None:
         section.ignore("The task exists already, this key was ignored.", *_TASK_KEYS)
@@ -221,7 +231,7 @@ def _rule(section: Section) -> SubmissionRule | None:
 def _start(section: Section) -> datetime:
     start = section.moment("start")
     if start is None:
-        section.wrong("start", "nothing", "a date and time such as 2026-03-01 09:00")
+        section.wrong("start", "nothing", A_TIME, TIME_HINT)
     return start or NEVER
 
 
@@ -239,14 +249,16 @@ def _person_limit(section: Section) -> int:
         return _limit(section, short, 100)
     limit = _limit(section, long, 100)
     if section.has(short) and _limit(section, short, 100) != limit:
-        section.wrong(long, f"{limit}, but another value under {short}", "one of the two keys")
+        found = f"{limit}, but another value under {short}"
+        section.wrong(long, found, "one of the two keys", _ONE)
     return limit
 
 
 def _leaderboards(top: Section) -> tuple[LeaderboardDraft, ...]:
     names = [name for name in ("leaderboards", "leaderboard") if top.has(name)]
     if len(names) == 2:
-        top.wrong("leaderboard", "both leaderboard and leaderboards", "one of the two keys")
+        found = "both leaderboard and leaderboards"
+        top.wrong("leaderboard", found, "one of the two keys", _ONE)
     sections = top.sections(names[0], "a list of leaderboards") if names else []
     for section in sections[1:]:
         sentence = "Every phase uses the first leaderboard; this one will stand unused."
@@ -297,7 +309,8 @@ def _computation(section: Section) -> Computation | None:
     if not word:
         return None
     if word not in list(Computation):
-        section.wrong("computation", f"“{word[:60]}”", " or ".join(Computation))
+        expected, hint = " or ".join(Computation), one_of(word, list(Computation))
+        section.wrong("computation", f"“{word[:60]}”", expected, hint)
         return None
     return Computation(word)
 
@@ -308,7 +321,8 @@ def _computation_indexes(section: Section) -> tuple[int, ...]:
         if isinstance(item, int) and not isinstance(item, bool):
             found.append(item)
         else:
-            section.report.wrong(path, described(item), "a column index")
+            hint = "Write the index of one column, without quotes."
+            section.report.wrong(path, described(item), "a column index", hint)
     return tuple(found)
 
 
@@ -318,65 +332,5 @@ def _computation_weights(section: Section) -> tuple[float, ...]:
         if isinstance(item, int | float) and not isinstance(item, bool):
             found.append(float(item))
         else:
-            section.report.wrong(path, described(item), "a number")
+            section.report.wrong(path, described(item), "a number", "Write it without quotes.")
     return tuple(found)
-
-
-def _fact_sheet(top: Section) -> tuple[FactSheetQuestionDraft, ...]:
-    sheet = top.get("fact_sheet")
-    if not sheet:
-        return ()
-    if not isinstance(sheet, dict):
-        top.wrong("fact_sheet", described(sheet), "a mapping of question keys to questions")
-        return ()
-    questions = []
-    for key, value in sheet.items():
-        if isinstance(value, dict):
-            section = Section(value, (*top.at("fact_sheet"), key), top.report)
-            questions.append(_question(key, section))
-        else:
-            top.report.wrong((*top.at("fact_sheet"), key), described(value), "a mapping")
-    return tuple(questions)
-
-
-def _question(key: str, section: Section) -> FactSheetQuestionDraft:
-    inner = section.text("key", key)
-    if inner != key:
-        section.wrong("key", f"“{inner[:60]}”", f"the name of the question itself, “{key[:60]}”")
-    kind = section.choice("type", QuestionType, QuestionType.TEXT)
-    question = FactSheetQuestionDraft(
-        key=key,
-        type=kind,
-        title=section.text("title"),
-        selection=_READ_SELECTION[kind](section),
-        is_required=section.flag("is_required", False),
-        is_on_leaderboard=section.flag("is_on_leaderboard", False),
-        where=section.where,
-    )
-    section.close()
-    return question
-
-
-def _no_selection(section: Section) -> tuple[str, ...]:
-    """Pass over what a checkbox or text carries by custom: both answers, or an empty text."""
-    if section.get("selection") not in (None, "", [], [True, False], [False, True]):
-        sentence = "Only a select has choices; this selection was ignored."
-        section.report.note(section.at("selection"), sentence)
-    return ()
-
-
-def _selection(section: Section) -> tuple[str, ...]:
-    choices = []
-    for path, item in section.items("selection", "a list of choices"):
-        if isinstance(item, list | dict):
-            section.report.wrong(path, described(item), "text")
-        elif item is not None:
-            choices.append(section.report.written(path, item))
-    return tuple(choices)
-
-
-_READ_SELECTION: dict[QuestionType, Callable[[Section], tuple[str, ...]]] = {
-    QuestionType.CHECKBOX: _no_selection,
-    QuestionType.TEXT: _no_selection,
-    QuestionType.SELECT: _selection,
-}

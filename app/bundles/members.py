@@ -11,10 +11,12 @@ from typing import BinaryIO
 
 from app.bundles.fields import Section, as_uuid
 from app.competitions.drafts import FileRef, Packing
-from app.competitions.validity import MAX_TEXT_BYTES
+from app.competitions.findings import MAX_TEXT_BYTES
 from app.platform import encoding, images
 from app.platform.archive import BUNDLE, Archive, BadArchive, normalise
 
+_INSIDE = "Put it into the zip, and write the path from the folder of the YAML file."
+_MISSING = "Add it to the zip, or correct the path: upper and lower case differ."
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
@@ -39,7 +41,8 @@ class Members:
             return ref
         if not self.archive.head(ref.member, 4).startswith(_ZIP_STARTS):
             found = f"{self._shown(ref.member)}, which is not a zip file"
-            section.wrong(key, found, "a zip file or a folder")
+            hint = "Zip it, or put it into a folder and name the folder."
+            section.wrong(key, found, "a zip file or a folder", hint)
             return None
         return ref
 
@@ -70,8 +73,10 @@ class Members:
         try:
             return encoding.text(self.archive.read(member, MAX_TEXT_BYTES)), is_html
         except (BadArchive, encoding.WrongEncoding) as error:
-            found = f"{self._shown(member)}, which cannot be used: {error.message.rstrip('.')}"
-            section.wrong(key, found, f"text in UTF-8 of at most {MAX_TEXT_BYTES} bytes")
+            bad = error.faults[0] if isinstance(error, BadArchive) else error
+            found = f"{self._shown(member)}, which cannot be used: {bad.sentence.rstrip('.')}"
+            expected = f"text in UTF-8 of at most {MAX_TEXT_BYTES} bytes"
+            section.wrong(key, found, expected, bad.hint)
             return "", False
 
     def logo(self, section: Section, key: str) -> images.Logo | None:
@@ -83,7 +88,8 @@ class Members:
             return images.logo(self.archive.read(member, images.MAX_BYTES))
         except (BadArchive, images.BadImage) as error:
             found = f"{self._shown(member)}, which cannot be used: {error.message.rstrip('.')}"
-            section.wrong(key, found, "a PNG, JPEG, GIF or WebP picture")
+            hint = "Save the picture in one of these formats."
+            section.wrong(key, found, "a PNG, JPEG, GIF or WebP picture", hint)
             return None
 
     def _content(self, section: Section, key: str) -> str | None:
@@ -98,10 +104,12 @@ class Members:
         try:
             path = normalise(text)
         except ValueError as error:
-            section.wrong(key, f"a path that cannot be used: {error}", "a path inside the zip")
+            found, hint = f"a path that cannot be used: {error}", _INSIDE
+            section.wrong(key, found, "a path inside the zip", hint)
             return None
         if not path:
-            section.wrong(key, f"“{text}”, the whole bundle", "a file or folder inside it")
+            found, hint = f"“{text}”, the whole bundle", _INSIDE
+            section.wrong(key, found, "a file or folder inside it", hint)
             return None
         return f"{self.root}/{path}" if self.root else path
 
@@ -109,8 +117,8 @@ class Members:
         self._hints_left -= 1  # looking for likely names is slow
         names = [m.name for m in self.archive.files(self.root)][:2_000]
         close = difflib.get_close_matches(member, names, 1, 0.8) if self._hints_left >= 0 else []
-        hint = f" (is {self._shown(close[0])} meant?)" if close else ""
-        section.wrong(key, f"{self._shown(member)}, which is not in the zip", expected + hint)
+        hint = f"Is {self._shown(close[0])} meant?" if close else _MISSING
+        section.wrong(key, f"{self._shown(member)}, which is not in the zip", expected, hint)
 
     def _shown(self, member: str) -> str:
         return f"“{member.removeprefix(f'{self.root}/') if self.root else member}”"

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from app.bundles import checksums, manifest
+from app.bundles import checksums, manifest, places
 from app.bundles.checksums import NO_LISTING, Listing
 from app.bundles.evalai import challenge
-from app.bundles.fields import Note, NoteKind, Report, Section, described
+from app.bundles.fields import (
+    A_MAPPING,
+    MAPPING_HINT,
+    Note,
+    NoteKind,
+    Report,
+    Section,
+    described,
+)
 from app.bundles.legacy import competition
 from app.bundles.members import Members
 from app.competitions import validity
@@ -34,6 +42,10 @@ class BundleReading:
     """What it says of itself, if it is a dump."""
     root: str = ""
     """The folder that everything is in; empty when it is the top."""
+    manifest: str = ""
+    """Where its YAML file is."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """In which line of that each key stands."""
 
 
 def read(archive: Archive) -> BundleReading:
@@ -54,10 +66,8 @@ def read(archive: Archive) -> BundleReading:
     try:
         document = strictyaml.load(archive.read(name, strictyaml.MAX_BYTES))
     except (strictyaml.BadYaml, WrongEncoding, BadArchive) as error:
-        expected = "YAML text in UTF-8"
-        unread = Problem(name, "", expected, error.message)
-        return BundleReading(None, problems=(found.problem or unread,))
-    report = Report(document.places, is_exact=listing is not NO_LISTING)
+        return BundleReading(None, problems=(found.problem or places.unread(name, error),))
+    report = places.report_of(document, is_exact=listing is not NO_LISTING)
     for member in checksums.unlisted(archive, root, listing):
         sentence = f"“{member}” is not listed in {checksums.NAME}, so nothing vouches for it."
         report.notes.append(Note("", sentence))
@@ -70,31 +80,17 @@ def read(archive: Archive) -> BundleReading:
     elif root:
         sentence = f"Everything is inside the folder “{root}”; it was read as if zipped without it."
         report.notes.append(Note("", sentence, NoteKind.CONVERTED))
-    for sentence in document.duplicates:
-        expected = "each key once"
-        report.problems.append(Problem("", "a key given twice", expected, sentence))
     is_challenge = name.rpartition("/")[2] in challenge.MANIFESTS
     files = Members(archive, root, checksums.stored(root, listing))
-    draft = _draft(document, report, files, is_challenge=is_challenge)
+    draft, keys = _draft(document, report, files, is_challenge=is_challenge)
     if draft:
-        report.problems += _new(validity.problems(draft), report.problems)
-    notes, problems = _told(name, report)
-    return BundleReading(None if problems else draft, notes, problems, listing, root)
-
-
-def _told(name: str, report: Report) -> tuple[tuple[Note, ...], tuple[Problem, ...]]:
-    """Return notes, by kind, and problems, each with the line that it is about."""
-    lines = {strictyaml.path_text(path): place.line for path, place in report.places.items()}
-    problems = tuple(
-        dataclasses.replace(problem, where=_located(name, problem.where, lines))
-        for problem in report.problems
-    )
-    order = list(NoteKind)
-    notes = tuple(
-        dataclasses.replace(note, where=_located(name, note.where, lines))
-        for note in sorted(report.notes, key=lambda note: order.index(note.kind))
-    )
-    return notes, problems
+        wrong = validity.problems(draft)
+        meant = [_in_words_of(keys, one) for one in wrong if keys.get(one.where) != ""]
+        report.problems += _new(meant, report.problems)
+    notes, problems = places.told(name, report)
+    lines = places.lines_of(report)
+    whole = None if problems else draft
+    return BundleReading(whole, notes, problems, listing, root, name, lines)
 
 
 @dataclass(frozen=True)
@@ -110,17 +106,17 @@ def _manifest(archive: Archive) -> _Place | Problem:
     """Find the manifest, and the folder that its paths start from."""
     wrapping = archive.wrapping_folder()
     for root in ("", wrapping) if wrapping else ("",):
-        for name in (MANIFEST, *_OTHER_NAMES, *challenge.MANIFESTS):
-            path = f"{root}/{name}" if root else name
-            if archive.is_file(path):
-                return _Place(path, root)
+        paths = places.at(root, (MANIFEST, *_OTHER_NAMES, *challenge.MANIFESTS), archive)
+        if len(paths) > 1:
+            return places.two_manifests(paths)
+        if paths:
+            return _Place(paths[0], root)
     names = [member.name for member in archive.files()]
     elsewhere = [name for name in names if name.rpartition("/")[2].lower() == MANIFEST]
     found = f"only {elsewhere[0]}" if elsewhere else f"{len(names)} other files"
-    sentence = (
-        f"{MANIFEST} is not at the top of the zip; found {found}. Move it there and zip again."
-    )
-    problem = Problem(MANIFEST, found, f"{MANIFEST} at the top of the zip", sentence)
+    expected = f"{MANIFEST} at the top of the zip"
+    sentence = f"{MANIFEST} is not at the top of the zip; found {found}."
+    problem = Problem(MANIFEST, found, expected, sentence, "Move it there and zip again.")
     yamls = [name for name in names if name.lower().endswith((".yaml", ".yml"))]
     if not yamls:
         return problem
@@ -130,23 +126,38 @@ def _manifest(archive: Archive) -> _Place | Problem:
 
 def _draft(
     document: strictyaml.Document, report: Report, members: Members, *, is_challenge: bool
-) -> CompetitionDraft | None:
+) -> tuple[CompetitionDraft | None, Mapping[str, str]]:
+    """Return the draft, and how the format calls those of its keys that it calls otherwise."""
     if not isinstance(document.value, dict):
-        report.wrong((), described(document.value), "a mapping of keys to values")
-        return None
+        report.wrong((), described(document.value), A_MAPPING, MAPPING_HINT)
+        return None, {}
     top = Section(document.value, (), report)
     if is_challenge:
-        return challenge.read(top, members)
+        return challenge.read(top, members), challenge.KEYS
     version = _version(top)
     if version not in (*_TWO, *_ONE, ""):
-        report.wrong(("version",), f"“{version[:60]}”", "2, or 1.5 of CodaLab")
-        return None
+        hint = "Write version: 2 for a bundle of this site or of Codabench."
+        report.wrong(("version",), f"“{version[:60]}”", "2, or 1.5 of CodaLab", hint)
+        return None, {}
     if _is_legacy(top):
-        return competition.read(top, members)
+        return competition.read(top, members), competition.KEYS
     if not version:
         sentence = "No version is given; the bundle was read as version 2."
         report.note(("version",), sentence, NoteKind.CONVERTED)
-    return manifest.read(top, members)
+    return manifest.read(top, members), {}
+
+
+def _in_words_of(keys: Mapping[str, str], problem: Problem) -> Problem:
+    """Name a key of a draft as the format of its bundle does; a slash leads to the top."""
+    outer, _, key = problem.where.rpartition(".")
+    if key not in keys:
+        return problem
+    called = keys[key].removeprefix("/")
+    is_at_top = not outer or keys[key].startswith("/")
+    hint = problem.hint.replace(f"under {key}.", f"under {called}.")
+    return dataclasses.replace(
+        problem, where=called if is_at_top else f"{outer}.{called}", hint=hint
+    )
 
 
 def _version(top: Section) -> str:
@@ -161,23 +172,10 @@ def _is_legacy(top: Section) -> bool:
 
 def _new(found: Iterable[Problem], known: Iterable[Problem]) -> list[Problem]:
     """Leave out what only follows from a value that could not be read."""
-    places = {problem.where for problem in known if problem.where}
+    wrong = {problem.where for problem in known if problem.where}
     return [
         problem
-        for problem in found
-        if problem.where not in places
-        and not any(
-            place.startswith((f"{problem.where}.", f"{problem.where}[")) for place in places
-        )
+        for problem in dict.fromkeys(found)
+        if problem.where not in wrong
+        and not any(one.startswith((f"{problem.where}.", f"{problem.where}[")) for one in wrong)
     ]
-
-
-def _located(name: str, where: str, lines: Mapping[str, int]) -> str:
-    """Say "competition.yaml, line 14, phases[1].end"; a missing key has the line of its parent."""
-    if not where:
-        return name
-    known = where
-    while known and known not in lines:
-        known = known[: max(known.rfind("."), known.rfind("["), 0)]
-    line = f", line {lines[known]}" if known else ""
-    return f"{name}{line}, {where}"

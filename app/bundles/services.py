@@ -113,10 +113,10 @@ def fail_stale(*, now: datetime) -> int:
     found = progress.silent(BundleImport, now)
     for silent in found:
         expected = "an answer within ten minutes"
-        sentence = "The import stopped without a word. Nothing of it was kept; upload it again."
+        sentence, hint = "The import stopped without a word.", "Nothing was kept; upload it again."
         if silent.state == ImportState.WAITING:
-            sentence = "No job took this import for an hour. Tell the administrator."
-        problem = Problem("", "silence", expected, sentence)
+            sentence, hint = "No job took this import for an hour.", "Tell the administrator."
+        problem = Problem("", "silence", expected, sentence, hint)
         unpacking.note_failure(silent, [problem], now=now)
     for left_id in {*_with_leftovers(now), *(silent.id for silent in found)}:
         after_commit(partial(unpacking.clean_up, left_id))

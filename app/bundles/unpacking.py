@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
-from app.bundles import checking, members, progress
+from app.bundles import checking, members, places, progress
 from app.bundles.models import BundleImport, ImportState
 from app.bundles.read import BundleReading
 from app.competitions import services as competitions
@@ -42,8 +42,9 @@ log = logging.getLogger(__name__)
 _CRASH = Problem(
     "",
     "a failure of this site",
-    "none",
+    "an import that comes to its end",
     "Something went wrong on our side; the error is logged. Nothing of the bundle was kept.",
+    "Try again; if it happens twice, tell the administrator.",
 )
 
 
@@ -57,7 +58,7 @@ class _Work:
     file: StoredFile
     is_check: bool
     clock: Clock
-    places: list[ObjectRef] = field(default_factory=list)
+    stored: list[ObjectRef] = field(default_factory=list)
     """Where it stores, or soon will."""
 
 
@@ -79,12 +80,18 @@ def run_import(import_id: int, clock: Clock) -> None:
     except InvalidDraft as error:
         problems = error.problems
     except BadArchive as error:
-        problems = checking.zip_problems(error, work.file.file_name)
+        problems = places.of_zip(error, work.file.file_name)
     except AppError as error:
-        problems = [Problem("", "", "", error.message)]
+        problems = [_stopped(work, error)]
     finally:
         if problems:
             _fail(work, problems)
+
+
+def _stopped(work: _Work, error: AppError) -> Problem:
+    found, expected = error.message.rstrip("."), "an import that comes to its end"
+    hint = "Nothing of it was kept; upload it again."
+    return Problem(work.file.file_name, found, expected, error.message, hint)
 
 
 def note_failure(row: BundleImport, problems: Iterable[Problem], *, now: datetime) -> None:
@@ -137,17 +144,17 @@ def _unpack(work: _Work) -> None:
             return
         logo = competitions.new_logo(draft)
         kinds = competitions.files_to_store(draft)
-        places = {ref: resources.new_place(kind) for ref, kind in kinds.items()}
-        work.places.extend([*places.values(), *(p for p in (logo.picture, logo.icon) if p)])
+        targets = {ref: resources.new_place(kind) for ref, kind in kinds.items()}
+        work.stored.extend([*targets.values(), *(p for p in (logo.picture, logo.icon) if p)])
         _say(
             work, state=ImportState.STORING, files_total=len(kinds), notes=notes,
-            object_keys=_as_keys(work.places),
+            object_keys=_as_keys(work.stored),
         )  # fmt: skip
         competitions.store_logo(draft, logo)
         files = {}
         for ref, kind in kinds.items():
             name = _name(reading, ref)
-            files[ref] = _store(work, bundle, ref, kind, name, places[ref])
+            files[ref] = _store(work, bundle, ref, kind, name, targets[ref])
             _say(work, files_done=len(files))
     _finish(work, draft, files, logo)
 
@@ -241,7 +248,7 @@ def _fail(work: _Work, problems: Iterable[Problem]) -> None:
             note_failure(row, problems, now=work.clock())
         if row is not None and row.state == ImportState.FAILED and not row.is_check:
             # Also when somebody else ended it: that one cleaned up before this one had stopped.
-            row.object_keys = _as_keys(work.places)
+            row.object_keys = _as_keys(work.stored)
     _clean_up_or_later(work.import_id)
 
 

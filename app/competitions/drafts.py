@@ -75,15 +75,19 @@ class QuestionType(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where, what was found, what was expected, and all of it in words."""
+    """One thing that is wrong: where, what was found, what was expected, all of it in words, a hint."""
 
     where: str
+    """File, line and key, as far as there are any."""
     found: str
     expected: str
     sentence: str
+    hint: str = ""
+    """What to do about it, in a sentence."""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.sentence}" if self.where else self.sentence
+        told = f"{self.sentence} {self.hint}".rstrip()
+        return f"{self.where}: {told}" if self.where else told
 
 
 @dataclass(frozen=True)

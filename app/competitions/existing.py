@@ -70,12 +70,13 @@ def _tasks(draft: CompetitionDraft, existing: Existing) -> Iterator[Problem]:
                 where,
                 str(task.key),
                 "each task once",
-                f"{what} is the same stored task as task {first[task.key]}. Name it once and list "
-                f"its index in every phase that uses it.",
+                f"{what} is the same stored task as task {first[task.key]}; expected each task once.",
+                "Name it once, and list its index in every phase that uses it.",
             )
         first.setdefault(task.key, task.index)
 
 
 def _unknown(where: str, what: str, key: object, expected: str) -> Problem:
     sentence = f"{what} is named as “{key}”, which does not exist or is not yours to use."
-    return Problem(where, str(key), expected, f"{sentence} Expected {expected}.")
+    hint = "Copy the key from the page of what is meant, or ask its owner to share it."
+    return Problem(where, str(key), expected, f"{sentence} Expected {expected}.", hint)

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from app.errors import Invalid
 
 CHUNK = 1024 * 1024
-MAX_SENTENCES = 20
+MAX_FAULTS = 20
 MAX_NAME_CHARS = 200
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say; a fixed one makes equal zips equal
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -33,6 +33,7 @@ _DAMAGE = (
     NotImplementedError,  # a newer zip version
     ValueError,  # a name that is not in the encoding it claims, a place before the file
 )
+_APART, _AGAIN = "entries that lie apart", "Zip the files again."
 _JUNK = re.compile(r"(^|/)(__MACOSX(/|$)|\.DS_Store$|Thumbs\.db$|desktop\.ini$|\._[^/]*$)", re.I)
 
 
@@ -52,12 +53,28 @@ BUNDLE = Limits(entries=100_000, total_bytes=20 * 1024**3)
 DATASET = Limits(entries=1_000_000, total_bytes=200 * 1024**3)
 
 
-class BadArchive(Invalid):
-    """The file is not a zip that may be unpacked; one sentence per problem in ``sentences``."""
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with an archive, in words and in pieces."""
 
-    def __init__(self, sentences: Iterable[str]) -> None:
-        self.sentences = tuple(sentences)
-        super().__init__(" ".join(self.sentences))
+    name: str
+    """The entry, as its author called it; empty for the archive as a whole."""
+    found: str
+    expected: str
+    sentence: str
+    hint: str
+    """What to do about it, in a sentence."""
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.hint}"
+
+
+class BadArchive(Invalid):
+    """The file is not a zip that may be unpacked; ``faults`` says why."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(" ".join(map(str, self.faults)))
 
 
 @dataclass(frozen=True)
@@ -78,17 +95,19 @@ class Archive:
         """Read and judge the directory of ``file``, which must be seekable and stay open.
 
         Raises:
-            BadArchive: says everything that is wrong, up to 20 sentences.
+            BadArchive: says everything that is wrong, up to 20 faults.
         """
         _count_entries(file, limits)
         try:
             self._zip = zipfile.ZipFile(file)
         except _DAMAGE as error:
-            raise BadArchive([f"The zip file is damaged: {error}."]) from error
+            raise BadArchive(
+                [_damaged(f"The zip file is damaged: {error}.", str(error))]
+            ) from error
         judge = _Judge(limits)
         self.members: Mapping[str, Member] = judge.members(self._zip)
-        if judge.sentences:
-            raise BadArchive(judge.sentences[:MAX_SENTENCES])
+        if judge.faults:
+            raise BadArchive(judge.faults[:MAX_FAULTS])
         self.total_bytes = sum(member.size for member in self.members.values())
         self._folders = {name[:i] for name in self.members for i in _slashes(name)}
 
@@ -128,7 +147,9 @@ class Archive:
         """
         size = self.members[name].size
         if size > limit:
-            raise BadArchive([f"The file {name} has {size} bytes; the limit is {limit}."])
+            found, expected = f"{size} bytes", f"at most {limit} bytes"
+            sentence = f"The file {name} has {size} bytes; the limit is {limit}."
+            raise BadArchive([Fault(name, found, expected, sentence, "Make it smaller.")])
         return b"".join(self.chunks(name))
 
     def head(self, name: str, size: int) -> bytes:
@@ -195,7 +216,7 @@ class _Judge:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.sentences: list[str] = []
+        self.faults: list[Fault] = []
 
     def members(self, archive: zipfile.ZipFile) -> dict[str, Member]:
         found: dict[str, Member] = {}
@@ -212,12 +233,15 @@ class _Judge:
             other = taken.setdefault(_folded(name), name)
             if name in found or other != name:
                 names = "twice" if other == name else f"as {other} and as {name}"
-                self.sentences.append(f"The file {other} is in the zip {names}. Keep one.")
+                sentence = f"The file {other} is in the zip {names}."
+                self._say(name, f"the file {names}", "each file once", sentence, "Keep one.")
             found[name] = Member(name, info.file_size, info)
         for name in found:
             folders.update(_folded(name[:i]) for i in _slashes(name))
         for folded in sorted(folders & set(taken)):
-            self.sentences.append(f"The name {taken[folded]} is both a file and a folder.")
+            what = "both a file and a folder"
+            sentence = f"The name {taken[folded]} is {what}."
+            self._say(taken[folded], what, "one of the two", sentence, "Rename one of them.")
         self._total(found.values())
         self._overlaps(archive)
         return found
@@ -231,46 +255,56 @@ class _Judge:
         try:
             return normalise(name)
         except ValueError as error:
-            self.sentences.append(f"The name {error}. Rename it and zip again.")
+            expected, hint = "a relative path inside the zip", "Rename it and zip again."
+            shown = "".join(char if char.isprintable() else "\ufffd" for char in name[:80])
+            self._say(shown, f"the name {error}", expected, f"The name {error}.", hint)
             return ""
 
     def _entry(self, name: str, info: zipfile.ZipInfo) -> None:
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
             what = "a symbolic link" if kind == stat.S_IFLNK else "not a regular file"
-            self.sentences.append(f"{name} is {what}. Replace it by the file itself.")
+            hint = "Replace it by the file itself."
+            self._say(name, what, "a regular file", f"{name} is {what}.", hint)
         if info.flag_bits & 0x41:
-            self.sentences.append(f"{name} is encrypted. Zip it without a password.")
+            hint = "Zip it without a password."
+            self._say(name, "an encrypted file", "a readable one", f"{name} is encrypted.", hint)
         elif info.compress_type not in _READABLE:
-            method = f"method {info.compress_type}"
-            self.sentences.append(f"{name} is compressed by {method}. Use Deflate, the usual one.")
+            method = f"compressed by method {info.compress_type}"
+            hint = "Use Deflate, the usual one."
+            self._say(name, method, "Deflate, or nothing", f"{name} is {method}.", hint)
         ratio = info.file_size / max(info.compress_size, 1)
         if info.file_size > self.limits.ratio_from_bytes and ratio > self.limits.ratio:
-            self.sentences.append(
+            self._say(
+                name, f"{ratio:.0f}-fold growth", f"at most {self.limits.ratio}-fold",
                 f"{name} would grow {ratio:.0f}-fold to {info.file_size} bytes when unpacked; "
-                f"the limit is {self.limits.ratio}-fold."
-            )
+                f"the limit is {self.limits.ratio}-fold.",
+                "Store it in the zip without compression.",
+            )  # fmt: skip
 
     def _total(self, members: Iterable[Member]) -> None:
         total = sum(member.size for member in members)
         if total > self.limits.total_bytes:
-            self.sentences.append(
-                f"The zip would unpack to {total} bytes; the limit is {self.limits.total_bytes}."
-            )
+            limit = self.limits.total_bytes
+            sentence = f"The zip would unpack to {total} bytes; the limit is {limit}."
+            hint = "Pack less, or upload the data by itself and name it by its key."
+            self._say("", f"{total} bytes unpacked", f"at most {limit} bytes", sentence, hint)
 
     def _overlaps(self, archive: zipfile.ZipFile) -> None:
         """Refuse entries that share bytes, the trick of bombs that stay small."""
         end = 0
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
             if info.header_offset < end:
-                self.sentences.append("Entries of the zip overlap. Zip the files again.")
+                self._say("", "entries that overlap", _APART, "Entries of the zip overlap.", _AGAIN)
                 return
             size = 30 + len(info.orig_filename) + info.compress_size
             end = info.header_offset + size
         if end > archive.start_dir:
-            self.sentences.append(
-                "An entry of the zip overlaps its directory. Zip the files again."
-            )
+            found = "an entry that overlaps the directory"
+            self._say("", found, _APART, "An entry of the zip overlaps its directory.", _AGAIN)
+
+    def _say(self, name: str, found: str, expected: str, sentence: str, hint: str) -> None:
+        self.faults.append(Fault(name, found, expected, sentence, hint))
 
 
 def _folded(name: str) -> str:
@@ -294,7 +328,8 @@ def _damage(name: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise BadArchive([f"The file {name} in the zip is damaged: {error}."]) from error
+        sentence = f"The file {name} in the zip is damaged: {error}."
+        raise BadArchive([_damaged(sentence, str(error), name)]) from error
 
 
 def _count_entries(file: BinaryIO, limits: Limits) -> None:
@@ -304,7 +339,9 @@ def _count_entries(file: BinaryIO, limits: Limits) -> None:
     tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) - at < 22:
-        raise BadArchive(["The file is not a zip file, or its end is missing."])
+        sentence = "The file is not a zip file, or its end is missing."
+        hint = "Zip the files, and upload the whole zip."
+        raise BadArchive([Fault("", "no end of a zip", "a whole zip file", sentence, hint)])
     start, length = _directory(file, tail, at, size)
     if length > limits.entries * (46 + 4 * MAX_NAME_CHARS + 256):
         raise BadArchive([_too_many(limits)])
@@ -323,18 +360,28 @@ def _count_entries(file: BinaryIO, limits: Limits) -> None:
 def _directory(file: BinaryIO, tail: bytes, at: int, size: int) -> tuple[int, int]:
     """Return where the central directory starts and how long it is (from the zip64 record if any)."""
     end = size - len(tail) + at
-    (length,) = struct.unpack_from("<L", tail, at + 12)
+    length, offset = struct.unpack_from("<LL", tail, at + 12)
     record = end - 20 - 56
     if record >= 0:
         file.seek(record)
         wide = file.read(56 + 20)
         if wide.startswith(_END64) and wide.startswith(_LOCATOR64, 56):
-            (length,) = struct.unpack_from("<Q", wide, 40)
+            length, offset = struct.unpack_from("<QQ", wide, 40)
             end = record
     if length > end:
-        raise BadArchive(["The zip file is damaged: its directory is missing."])
+        sentence = "The zip file is damaged: its directory is missing."
+        raise BadArchive([_damaged(sentence, "no directory")])
+    if offset != end - length:  # also where the end of a zip within a zip was found
+        sentence = "The zip file is cut short, or something was put before it."
+        raise BadArchive([_damaged(sentence, "a directory that is elsewhere")])
     return end - length, length
 
 
-def _too_many(limits: Limits) -> str:
-    return f"The zip has more than {limits.entries} entries. Pack fewer, larger files."
+def _too_many(limits: Limits) -> Fault:
+    most = limits.entries
+    found, expected = f"more than {most} entries", f"at most {most} entries"
+    return Fault("", found, expected, f"The zip has {found}.", "Pack fewer, larger files.")
+
+
+def _damaged(sentence: str, found: str, name: str = "") -> Fault:
+    return Fault(name, f"damage: {found}", "a sound zip file", sentence, _AGAIN)

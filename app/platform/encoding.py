@@ -15,7 +15,14 @@ _OTHER_MARKS = (
 
 
 class WrongEncoding(Invalid):
-    """The bytes are not UTF-8; the message names the likely encoding and the line."""
+    """The bytes are not UTF-8; ``sentence`` names the likely encoding and the line."""
+
+    hint = "Save it as UTF-8."
+
+    def __init__(self, found: str) -> None:
+        self.found = found
+        self.sentence = f"The text {found}."
+        super().__init__(f"{self.sentence} {self.hint}")
 
 
 def text(raw: bytes) -> str:
@@ -26,18 +33,15 @@ def text(raw: bytes) -> str:
     """
     for mark, name in _OTHER_MARKS:
         if raw.startswith(mark):
-            raise WrongEncoding(f"The text is encoded as {name}. Save it as UTF-8.")
+            raise WrongEncoding(f"is encoded as {name}")
     try:
         decoded = raw.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         likely = "UTF-16" if b"\0" in raw[:100] else "Windows-1252 or Latin-1"
-        message = f"The text is not UTF-8 in line {line}; it looks like {likely}. Save it as UTF-8."
-        raise WrongEncoding(message) from error
+        raise WrongEncoding(f"is not UTF-8 in line {line}; it looks like {likely}") from error
     if "\0" in decoded:
         line = decoded.count("\n", 0, decoded.index("\0")) + 1
         what = "it looks like UTF-16" if raw[:100].count(b"\0") > 10 else "it is not plain text"
-        raise WrongEncoding(
-            f"The text has a NUL character in line {line}; {what}. Save it as UTF-8."
-        )
+        raise WrongEncoding(f"has a NUL character in line {line}; {what}")
     return decoded

@@ -29,11 +29,28 @@ Value = None | bool | int | float | str | date | datetime | list["Value"] | dict
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE, _STR, _TIME, _SET_VALUE = _TAG + "merge", _TAG + "str", _TAG + "timestamp", _TAG + "value"
+_WRITE_OUT = "Write out what the aliases stand for."
+_PLAIN = "Write plain keys, each with a colon and its value."
+_QUOTED = "Correct it, or put it in quotes if it is meant as text."
 _MEASURED = (_TAG + "int", _TAG + "float", _TIME)
 
 
 class BadYaml(Invalid):
-    """The text cannot be read as YAML within the bounds; one sentence with line and column."""
+    """The text cannot be read as YAML within the bounds; says what was found, where, and a hint."""
+
+    def __init__(self, found: str, hint: str, line: int = 0, column: int = 0) -> None:
+        self.found, self.hint, self.line = found, hint, line
+        at = f"Line {line}, column {column}: " if column else f"Line {line}: " if line else ""
+        self.sentence = f"{at}{found}."
+        super().__init__(f"{self.sentence} {hint}")
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A key that is given twice in a mapping."""
+
+    path: Path
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -55,8 +72,8 @@ class Document:
 
     value: Value
     places: Mapping[Path, Place]
-    duplicates: tuple[str, ...]
-    """One sentence for each key given twice in a mapping; the last one is in ``value``."""
+    duplicates: tuple[Duplicate, ...]
+    """The last value of each is in ``value``."""
 
 
 def load(raw: bytes) -> Document:
@@ -67,19 +84,20 @@ def load(raw: bytes) -> Document:
         WrongEncoding: it is not UTF-8.
     """
     if len(raw) > MAX_BYTES:
-        raise BadYaml(f"The file has {len(raw)} bytes; the limit is {MAX_BYTES}.")
+        found = f"The file has {len(raw)} bytes; the limit is {MAX_BYTES}"
+        raise BadYaml(found, "Move long texts to files of their own.")
     text = encoding.text(raw)
     unprintable = Reader.NON_PRINTABLE.search(text)
     if unprintable:
         line = text.count("\n", 0, unprintable.start()) + 1
-        code = f"U+{ord(unprintable.group()):04X}"
-        raise BadYaml(f"Line {line}: the control character {code} is not allowed. Remove it.")
+        found = f"the control character U+{ord(unprintable.group()):04X} is not allowed"
+        raise BadYaml(found, "Remove it.", line)
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
         return _Builder(loader).document(root)
     except yaml.MarkedYAMLError as error:
-        raise BadYaml(_sentence(error)) from error
+        raise _told(error) from error
     finally:
         loader.dispose()
 
@@ -112,15 +130,19 @@ class _Loader(yaml.SafeLoader):
         mark = event.start_mark
         if self.check_event(yaml.AliasEvent):
             self._aliases += 1
-            _bound(self._aliases <= MAX_ALIASES, f"there are more than {MAX_ALIASES} aliases", mark)
+            found = f"there are more than {MAX_ALIASES} aliases"
+            _bound(self._aliases <= MAX_ALIASES, found, mark, _WRITE_OUT)
             node = super().compose_node(parent, index)
             is_open = isinstance(node, yaml.CollectionNode) and node.end_mark is None
-            _bound(not is_open, "an alias points to what contains it", mark)
+            _bound(not is_open, "an alias points to what contains it", mark, _WRITE_OUT)
             return node
         tag = getattr(event, "tag", None)
-        _bound(tag in (None, "!", _STR), f"the tag {tag} is not allowed; remove it", mark)
+        _bound(
+            tag in (None, "!", _STR), f"the tag {_short(tag)} is not allowed", mark, "Remove it."
+        )
         self._depth += 1
-        _bound(self._depth <= MAX_DEPTH, f"the nesting is deeper than {MAX_DEPTH} levels", mark)
+        found = f"the nesting is deeper than {MAX_DEPTH} levels"
+        _bound(self._depth <= MAX_DEPTH, found, mark, "Nest less deeply.")
         node = super().compose_node(parent, index)
         self._depth -= 1
         if node is not None:
@@ -137,9 +159,12 @@ class _Loader(yaml.SafeLoader):
             chars=sum(s.chars for s in inner),
         )
         mark = node.start_mark
-        _bound(size.depth <= MAX_DEPTH, f"aliases nest deeper than {MAX_DEPTH} levels", mark)
-        _bound(size.values <= MAX_VALUES, f"it holds more than {MAX_VALUES} values", mark)
-        _bound(size.chars <= MAX_CHARS, f"it holds more than {MAX_CHARS} characters", mark)
+        deep = f"aliases nest deeper than {MAX_DEPTH} levels"
+        _bound(size.depth <= MAX_DEPTH, deep, mark, _WRITE_OUT)
+        many = f"it holds more than {MAX_VALUES} values"
+        _bound(size.values <= MAX_VALUES, many, mark, _WRITE_OUT)
+        long = f"it holds more than {MAX_CHARS} characters"
+        _bound(size.chars <= MAX_CHARS, long, mark, _WRITE_OUT)
         return size
 
 
@@ -149,7 +174,7 @@ class _Builder:
 
     loader: _Loader
     places: dict[Path, Place] = field(default_factory=dict)
-    duplicates: list[str] = field(default_factory=list)
+    duplicates: list[Duplicate] = field(default_factory=list)
 
     def document(self, root: yaml.Node | None) -> Document:
         value = None if root is None else self.value(root, ())
@@ -160,13 +185,13 @@ class _Builder:
         text = node.value if isinstance(node, yaml.ScalarNode) else None
         self.places[path] = Place(mark.line + 1, mark.column + 1, text)
         if isinstance(node, yaml.MappingNode):
-            pairs = self.pairs(node)
+            pairs = self.pairs(node, path)
             return {key: self.value(child, (*path, key)) for key, child in pairs.items()}
         if isinstance(node, yaml.SequenceNode):
             return [self.value(child, (*path, i)) for i, child in enumerate(node.value)]
         return self.scalar(node)
 
-    def pairs(self, node: yaml.MappingNode) -> dict[str, yaml.Node]:
+    def pairs(self, node: yaml.MappingNode, path: Path) -> dict[str, yaml.Node]:
         """Return the mapping's own keys, then those that ``<<`` brings in and it lacks."""
         own: dict[str, yaml.Node] = {}
         merged: dict[str, yaml.Node] = {}
@@ -175,17 +200,18 @@ class _Builder:
             mark = key_node.start_mark
             if key_node.tag == _MERGE:
                 for source in child.value if isinstance(child, yaml.SequenceNode) else [child]:
-                    _bound(isinstance(source, yaml.MappingNode), "<< takes a mapping", mark)
-                    merged = self.pairs(source) | merged
+                    _bound(isinstance(source, yaml.MappingNode), "<< takes a mapping", mark, _PLAIN)
+                    merged = self.pairs(source, path) | merged
                 continue
             is_text = isinstance(key_node, yaml.ScalarNode) and key_node.value
-            _bound(bool(is_text), "a key must be text", mark)
+            _bound(bool(is_text), "a key must be text", mark, _PLAIN)
             key = key_node.value
             if key in own:
-                self.duplicates.append(
+                sentence = (
                     f"Line {mark.line + 1}, column {mark.column + 1}: the key “{key}” is given a "
-                    f"second time (first in line {lines[key]}). Remove one of the two."
+                    f"second time (first in line {lines[key]})."
                 )
+                self.duplicates.append(Duplicate((*path, key), sentence))
             own[key] = child
             lines.setdefault(key, mark.line + 1)
         return own | {key: child for key, child in merged.items() if key not in own}
@@ -193,7 +219,8 @@ class _Builder:
     def scalar(self, node: yaml.Node) -> Value:
         mark = node.start_mark
         if node.tag in _MEASURED:
-            _bound(len(node.value) <= MAX_NUMBER_CHARS, "the number has too many digits", mark)
+            is_short = len(node.value) <= MAX_NUMBER_CHARS
+            _bound(is_short, "the number has too many digits", mark, _QUOTED)
         if node.tag in (_STR, _SET_VALUE, _MERGE):
             return str(node.value)
         try:
@@ -205,7 +232,11 @@ class _Builder:
         except (ValueError, OverflowError):
             kind = "date" if node.tag == _TIME else "number"
             problem = f"{node.value} is not a {kind} that exists"
-            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark) from None
+            raise _marked(problem, mark, _QUOTED) from None
+
+
+def _short(tag: str | None) -> str:
+    return f"!!{tag.removeprefix(_TAG)}" if tag and tag.startswith(_TAG) else str(tag)
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:
@@ -216,17 +247,23 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
             yield child
 
 
-def _bound(holds: bool, problem: str, mark: yaml.Mark | None) -> None:
+def _bound(holds: bool, problem: str, mark: yaml.Mark | None, hint: str) -> None:
     if not holds:
-        raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+        raise _marked(problem, mark, hint)
 
 
-def _sentence(error: yaml.MarkedYAMLError) -> str:
+def _marked(problem: str, mark: yaml.Mark | None, hint: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark, note=hint)
+
+
+def _told(error: yaml.MarkedYAMLError) -> BadYaml:
     mark = error.problem_mark or error.context_mark
     problem = error.problem or error.context or "the text is not YAML"
+    hint = error.note or "Correct the text there; a value with a colon or a # needs quotes."
     if r"'\t'" in problem:
-        problem = "a tab stands where YAML wants spaces; indent with spaces"
+        problem, hint = "a tab stands where YAML wants spaces", "Indent with spaces."
     if problem == "but found another document":
-        problem = "a second document begins here; keep one"
-    where = f"Line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return f"{where}{problem}."
+        problem, hint = "a second document begins here", "Keep one."
+    return (
+        BadYaml(problem, hint, mark.line + 1, mark.column + 1) if mark else BadYaml(problem, hint)
+    )

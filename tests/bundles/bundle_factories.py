@@ -86,7 +86,8 @@ def changed(*changes: tuple[str, str]) -> str:
 
 
 def written(reading: BundleReading) -> list[str]:
-    return [str(problem) for problem in reading.problems]
+    """Where each problem is and what it says; the corpus has its hint as well."""
+    return [f"{problem.where}: {problem.sentence}" for problem in reading.problems]
 
 
 def content(file: BinaryIO) -> dict[str, bytes]:

@@ -36,9 +36,8 @@ def test_changed_member_is_named_with_what_to_do() -> None:
     (problem,) = changed(overview__md=b"# Hullo").problems
     assert problem.where == "overview.md"
     assert problem.found.startswith("SHA-256 ")
-    assert problem.sentence == (
-        f"“overview.md” is not what manifest.json says: it was damaged or changed. {ON_PURPOSE}"
-    )
+    sentence = "“overview.md” is not what manifest.json says: it was damaged or changed."
+    assert (problem.sentence, problem.hint) == (sentence, ON_PURPOSE)
 
 
 def test_every_wrong_member_is_named_at_once() -> None:
@@ -90,7 +89,8 @@ def test_listing_that_cannot_be_read_is_a_problem(change: dict[str, Any], senten
     listing = json.loads(sealed(make_files())[NAME])
     (problem,) = changed(listing | change).problems
     assert problem.where == NAME
-    assert problem.sentence == f"manifest.json cannot be read. {sentence} {ON_PURPOSE}"
+    assert problem.sentence == f"manifest.json cannot be read. {sentence}"
+    assert problem.hint == ON_PURPOSE
 
 
 def test_dump_inside_a_folder_is_verified_there() -> None:

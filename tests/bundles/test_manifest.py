@@ -398,41 +398,6 @@ def test_second_leaderboard_is_kept_with_a_note() -> None:
     assert any("The column has no index; it got its position, 0." in note for note in notes)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "problem"),
-    [
-        ("A benchmark", "[1]", "line 2, title: Found a list of 1; expected text."),
-        ("title: A benchmark\n", "", "title: The title is empty; expected 1 to 256 characters."),
-        (START, "\n", "line 13, phases[0].start: Found nothing; expected a date and time such as 2026-03-01 09:00."),
-        ("2030-01-01", "soon", "line 15, phases[0].start: Found “soon”; expected a date and time such as 2026-03-01 09:00."),
-        ("2030-01-01", "12", "line 15, phases[0].start: Found 12; expected a date and time such as 2026-03-01 09:00."),
-        ("[0]", "5", "line 16, phases[0].tasks: Found 5; expected a list of task indexes."),
-        ("[0]", "[5]", "line 16, phases[0].tasks: The task list of phase 1 is 5; expected only indexes under tasks: 0."),
-        ("[0]", "[[0]]", "line 16, phases[0].tasks[0]: Found a list of 1; expected a task index."),
-        ("[0]", "[0]\n  hide_output: maybe", "line 17, phases[0].hide_output: Found “maybe”; expected true or false."),
-        ("[0]", "[0]\n  max_submissions: 012", "line 17, phases[0].max_submissions: Found 012, which YAML reads as 10; expected a whole number in decimal digits."),
-        ("[0]", "[0]\n  execution_time_limit: 1:30:00", "line 17, phases[0].execution_time_limit: Found 1:30:00, which YAML reads as 5400; expected a whole number in decimal digits."),
-        ("[0]", "[0]\n  max_submissions: lots", "line 17, phases[0].max_submissions: Found “lots”; expected a whole number in decimal digits."),
-        ("[0]", "[0]\n  max_submissions: 2.5", "line 17, phases[0].max_submissions: Found 2.5; expected a whole number in decimal digits."),
-        ("index: 0}", "index: 0, sorting: up}", "line 21, leaderboards[0].columns[0].sorting: Found “up”; expected desc or asc."),
-        ("index: 0}", "index: 0, computation: median}", "line 21, leaderboards[0].columns[0].computation: Found “median”; expected avg or sum or min or max or avg_rank or avg_dense_rank or mrr."),
-        ("index: 0}", "index: 0, computation: avg, computation_indexes: '12'}", "line 21, leaderboards[0].columns[0].computation_indexes: Found “12”; expected a list such as [0, 1]."),
-        ("index: 0}", "index: 0, computation: avg, computation_indexes: []}", "line 21, leaderboards[0].columns[0].computation_indexes: The list of columns that column 0 is computed from is empty; expected at least one column index."),
-        ("key: main", "key: main\n  submission_rule: Best", "line 20, leaderboards[0].submission_rule: Found “Best”; expected Add or Add_And_Delete or Add_And_Delete_Multiple or Force_Last or Force_Latest_Multiple or Force_Best."),
-        ("leaderboards:\n", "leaderboard: []\nleaderboards:\n", "line 17, leaderboard: Found both leaderboard and leaderboards; expected one of the two keys."),
-        ("index: 0\n  name: Task", f"index: 0\n  key: {KEY[:-1]}", f"line 10, tasks[0].key: Found “{KEY[:-1]}”; expected the key (a UUID) of something stored here."),
-        ("version: 2", "version: 3", "line 1, version: Found “3”; expected 2, or 1.5 of CodaLab."),
-        ("title: A b", "fact_sheet: [1]\ntitle: A b", "line 2, fact_sheet: Found a list of 1; expected a mapping of question keys to questions."),
-        ("title: A b", "fact_sheet: {q: {key: p, title: Q, type: text}}\ntitle: A b", "line 2, fact_sheet.q.key: Found “p”; expected the name of the question itself, “q”."),
-        ("title: A b", "fact_sheet: {q: {title: Q, type: number}}\ntitle: A b", "line 2, fact_sheet.q.type: Found “number”; expected checkbox or text or select."),
-        ("title: A b", "title: B\ntitle: A b", "Line 3, column 1: the key “title” is given a second time (first in line 2). Remove one of the two."),
-    ],
-)  # fmt: skip
-def test_problem_names_line_key_found_and_expected(old: str, new: str, problem: str) -> None:
-    (sentence,) = written(read_manifest(changed((old, new))))
-    assert sentence.replace("competition.yaml, ", "").replace("competition.yaml: ", "") == problem
-
-
 def test_task_without_an_index_cannot_be_used() -> None:
     found = written(read_manifest(changed(("- index: 0\n  name: Task\n", "- name: Task\n"))))
     assert found == [

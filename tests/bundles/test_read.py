@@ -7,7 +7,7 @@ import pytest
 from app.bundles.members import write
 from app.bundles.read import read
 from app.competitions.drafts import FileRef
-from app.competitions.validity import MAX_TEXT_BYTES
+from app.competitions.findings import MAX_TEXT_BYTES
 from app.platform.archive import Archive
 from tests.bundles.bundle_factories import (
     changed,
@@ -53,7 +53,7 @@ def test_wrapping_folder_is_looked_through_with_a_note() -> None:
 def test_missing_manifest_says_where_another_one_is() -> None:
     assert written(read_files({"a.txt": b"", "b/competition.yaml": b""})) == [
         "competition.yaml: competition.yaml is not at the top of the zip; "
-        "found only b/competition.yaml. Move it there and zip again."
+        "found only b/competition.yaml."
     ]
     assert "found 1 other files" in written(read_files({"a.txt": b""}))[0]
 
@@ -70,7 +70,7 @@ def test_short_spelling_of_the_manifest_is_accepted() -> None:
         (b"a: b: c", "Line 1, column 5: mapping values are not allowed here."),
         (b"- 1", "Found a list of 1; expected a mapping of keys to values."),
         (b"", "Found nothing; expected a mapping of keys to values."),
-        ("title: é".encode("utf-16"), "The text is encoded as UTF-16. Save it as UTF-8."),
+        ("title: é".encode("utf-16"), "The text is encoded as UTF-16."),
         (b"#" * 300_000, "The file competition.yaml has 300000 bytes; the limit is 262144."),
         (b"a: &a [*a]", "Line 1, column 8: an alias points to what contains it."),
     ],
@@ -123,7 +123,7 @@ def test_missing_file_comes_with_a_guess() -> None:
     (problem,) = written(read_manifest(changed(("terms.md", "term.md"))))
     assert problem == (
         "competition.yaml, line 4, terms: Found “term.md”, which is not in the zip; "
-        "expected a file of the zip (is “terms.md” meant?)."
+        "expected a file of the zip."
     )
     (problem,) = written(read_manifest(changed(("scoring/", "nothing/like/it"))))
     assert problem.endswith("expected a file or folder of the zip, or the key of stored data.")
@@ -141,7 +141,7 @@ def test_text_in_another_encoding_is_refused_with_its_name() -> None:
     (problem,) = written(read_files(files))
     assert problem == (
         "competition.yaml, line 4, terms: Found “terms.md”, which cannot be used: The text is not "
-        "UTF-8 in line 1; it looks like Windows-1252 or Latin-1. Save it as UTF-8; "
+        "UTF-8 in line 1; it looks like Windows-1252 or Latin-1; "
         "expected text in UTF-8 of at most 65536 bytes."
     )
 

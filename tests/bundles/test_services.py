@@ -289,7 +289,9 @@ def test_bad_bundle_says_why_and_leaves_nothing(
     failed = run(import_id)
     assert (failed.state, failed.competition_id) == ("failed", None)
     assert any(reason in problem["sentence"] for problem in failed.problems)
-    assert all(set(p) == {"where", "found", "expected", "sentence"} for p in failed.problems)
+    assert all(
+        set(p) == {"where", "found", "expected", "sentence", "hint"} for p in failed.problems
+    )
     assert failed.ended_at is not None
 
 
@@ -338,7 +340,7 @@ def test_damaged_member_is_a_problem_and_leaves_nothing(
     failed = run(import_id)
     assert failed.state == "failed"
     assert "damaged" in failed.problems[0]["sentence"]
-    assert failed.problems[0]["where"] == "bundle.zip"
+    assert failed.problems[0]["where"] == "bundle.zip, data.zip"
 
 
 def test_bug_while_making_the_competition_leaves_nothing(
@@ -424,7 +426,7 @@ def test_waiting_import_has_an_hour(upload: Upload) -> None:
         assert services.fail_stale(now=NOW + timedelta(minutes=59)) == 0
     with unit_of_work():
         assert services.fail_stale(now=NOW + timedelta(minutes=61)) == 1
-    assert "administrator" in ended(import_id).problems[0]["sentence"]
+    assert "administrator" in ended(import_id).problems[0]["hint"]
 
 
 def test_finished_import_is_left_alone(upload: Upload, store: FakeStore) -> None:

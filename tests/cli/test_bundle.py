@@ -100,7 +100,7 @@ def test_bad_bundle_speaks_json_too(app: Flask, write: Any) -> None:
         assert result.exit_code == 1
         problems = json.loads(result.stdout)["problems"]
         assert {key for problem in problems for key in problem} == {
-            "where", "found", "expected", "sentence",
+            "where", "found", "expected", "sentence", "hint",
         }  # fmt: skip
 
 

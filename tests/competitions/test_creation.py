@@ -395,7 +395,7 @@ def test_one_stored_task_under_two_indexes_is_refused(actor: Viewer, olga: User)
     key = a_task(olga)
     tasks = (make_task_draft(0, key=key), make_task_draft(1, key=key))
     (problem,) = refused(actor, make_competition_draft(tasks=tasks))
-    assert problem.startswith("tasks[1].key: Task 1 is the same stored task as task 0.")
+    assert problem.startswith("tasks[1].key: Task 1 is the same stored task as task 0;")
 
 
 def test_stored_solution_keeps_its_other_tasks(actor: Viewer, olga: User) -> None:

@@ -18,7 +18,8 @@ from app.competitions.drafts import (
     SolutionDraft,
     TaskDraft,
 )
-from app.competitions.validity import MAX_TEXT_BYTES, problems
+from app.competitions.findings import MAX_TEXT_BYTES
+from app.competitions.validity import problems
 from tests.competitions.draft_factories import (
     day,
     make_column_draft,
@@ -30,7 +31,9 @@ from tests.competitions.draft_factories import (
 
 
 def sentences(**overrides: Any) -> list[str]:
-    return [str(problem) for problem in problems(make_competition_draft(**overrides))]
+    found = problems(make_competition_draft(**overrides))
+    assert all(problem.hint for problem in found)
+    return [f"{problem.where}: {problem.sentence}" for problem in found]
 
 
 def phases(*spans: tuple[int, int | None]) -> tuple[Any, ...]:
@@ -59,14 +62,15 @@ def test_all_problems_come_at_once() -> None:
     ]
 
 
-def test_a_problem_says_where_what_was_found_and_what_was_expected() -> None:
+def test_a_problem_says_where_what_was_found_what_was_expected_and_what_to_do() -> None:
     (problem,) = problems(make_competition_draft(phases=phases((1, 3), (2, 5))))
     assert problem.where == "phases[1].start"
     assert problem.found == "2030-01-02 00:00 UTC"
     assert problem.expected == "2030-01-03 00:00 UTC, when phase 1 ends, or later"
     assert str(problem) == (
         "phases[1].start: The start of phase 2 is 2030-01-02 00:00 UTC; "
-        "expected 2030-01-03 00:00 UTC, when phase 1 ends, or later."
+        "expected 2030-01-03 00:00 UTC, when phase 1 ends, or later. "
+        "Begin it later, end the other one earlier, or set is_parallel."
     )
 
 

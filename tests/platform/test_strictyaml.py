@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.platform.encoding import WrongEncoding
-from app.platform.strictyaml import MAX_BYTES, BadYaml, load, path_text
+from app.platform.strictyaml import MAX_BYTES, BadYaml, Duplicate, load, path_text
 
 
 def refusal(raw: bytes) -> str:
     with pytest.raises(BadYaml) as caught:
         load(raw)
-    return caught.value.message
+    assert caught.value.message == f"{caught.value.sentence} {caught.value.hint}"
+    return caught.value.sentence
 
 
 def test_values_and_their_places_are_kept() -> None:
@@ -51,10 +52,8 @@ def test_key_that_is_a_list_is_refused() -> None:
 def test_duplicate_keys_are_reported_with_both_places() -> None:
     document = load(b"a: 1\nb: 2\n'a': 3")
     assert document.value == {"a": 3, "b": 2}
-    assert document.duplicates == (
-        "Line 3, column 1: the key “a” is given a second time (first in line 1). "
-        "Remove one of the two.",
-    )
+    sentence = "Line 3, column 1: the key “a” is given a second time (first in line 1)."
+    assert document.duplicates == (Duplicate(("a",), sentence),)
 
 
 def test_merge_keys_fill_in_what_is_missing() -> None:
@@ -122,20 +121,20 @@ def test_cycle_is_refused() -> None:
     ["!!python/object/apply:os.system ['id']", "!!binary aGk=", "!!set {a}", "!own 1", "!!int x"],
 )
 def test_tags_are_refused(tag: str) -> None:
-    assert "is not allowed; remove it" in refusal(f"x: {tag}".encode())
+    assert "is not allowed" in refusal(f"x: {tag}".encode())
 
 
 @pytest.mark.parametrize(
     ("raw", "sentence"),
     [
         (b"a: b: c", "Line 1, column 5: mapping values are not allowed here."),
-        (b"a:\n\tb: 1", "Line 2, column 1: a tab stands where YAML wants spaces; indent with spaces."),
+        (b"a:\n\tb: 1", "Line 2, column 1: a tab stands where YAML wants spaces."),
         (b"a: 2026-02-30", "Line 1, column 4: 2026-02-30 is not a date that exists."),
         (b"a: 9999-12-31T23:00:00-05:00", "Line 1, column 4: 9999-12-31T23:00:00-05:00 is not a date that exists."),
         (b"a: " + b"9" * 5000, "Line 1, column 4: the number has too many digits."),
-        (b"a: 1\n---\nb: 2", "Line 2, column 1: a second document begins here; keep one."),
+        (b"a: 1\n---\nb: 2", "Line 2, column 1: a second document begins here."),
         (b"a: *b", "Line 1, column 4: found undefined alias 'b'."),
-        (b"a: 1\nb: \x07", "Line 2: the control character U+0007 is not allowed. Remove it."),
+        (b"a: 1\nb: \x07", "Line 2: the control character U+0007 is not allowed."),
     ],
 )  # fmt: skip
 def test_faults_are_one_sentence_with_a_place(raw: bytes, sentence: str) -> None:

@@ -38,6 +38,7 @@ class Split:
     visibility: int
     precision: int
     is_latest: bool
+    where: str
     slot: int
     """Which of its phase's splits it is; splits of one slot share columns."""
 
@@ -151,14 +152,17 @@ def _split(
     if metrics is None or named is None or not metrics.labels:
         return None
     slot = sum(one.phase == phase for one in before)
-    return Split(phase, named[0], named[1], metrics, visibility, precision, is_latest, slot)
+    return Split(
+        phase, named[0], named[1], metrics, visibility, precision, is_latest, section.where, slot
+    )
 
 
 def _named(section: Section, key: str, known: dict[str, T]) -> T | None:
     wanted = section.text(key)
     if wanted not in known:
         listed = ", ".join(known) or "none is there"
-        section.wrong(key, f"“{wanted}”", f"the id of one of these: {listed}")
+        expected = f"the id of one of these: {listed}"
+        section.wrong(key, f"“{wanted}”", expected, "Copy the id from there.")
     return known.get(wanted)
 
 
@@ -169,5 +173,5 @@ def _column(split: Split, label: str, peers: Sequence[Split], index: int) -> Col
         title=label, key=split.key(label), index=index,
         sorting=Sorting.ASC if label in split.metrics.ascending else Sorting.DESC,
         group=" / ".join(names)[:200], hidden=not is_public, precision=split.precision,
-        where="leaderboard",
+        where=split.where,
     )  # fmt: skip

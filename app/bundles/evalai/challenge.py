@@ -65,6 +65,13 @@ _IGNORED = (
     "cli_version", "challenge_usage_type", "slug", "github_repository", "github_branch",
     "github_url", "id", "config_id",
 )  # fmt: skip
+KEYS = {
+    "tasks": "", "phases": "challenge_phases",
+    "leaderboards": "challenge_phase_splits", "start": "start_date", "end": "end_date",
+    "description": "/short_description", "docker_image": "worker_image_url",
+    "scoring_program": "/evaluation_script", "precision": "leaderboard_decimal_precision",
+}  # fmt: skip
+"""How EvalAI calls what a draft calls otherwise; a slash leads to the top, and nothing to nothing."""
 _KINDS = {
     "text": QuestionType.TEXT,
     "boolean": QuestionType.CHECKBOX,

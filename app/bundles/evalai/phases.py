@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from app.bundles.evalai import boards, scripts
 from app.bundles.evalai.boards import Split
-from app.bundles.fields import NEVER, NoteKind, Section
+from app.bundles.fields import A_TIME, NEVER, TIME_HINT, NoteKind, Section
 from app.bundles.members import Members
 from app.competitions.drafts import FileRef, Packing, PageDraft, PhaseDraft, TaskDraft
 
@@ -61,7 +61,7 @@ def read(
     for section in sections:
         start = section.moment("start_date")
         if start is None:
-            section.wrong("start_date", "nothing", "a date and time such as 2026-03-01 09:00:00")
+            section.wrong("start_date", "nothing", A_TIME, TIME_HINT)
         windows.append(_Window(section, start or NEVER, section.moment("end_date")))
     windows.sort(key=lambda one: one.start)
     limit_s = top.whole("submission_time_limit", top.whole("submission_time_limits", _TIME_LIMIT_S))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import tempfile
 import warnings
@@ -64,8 +65,13 @@ def _sources(bundle: Archive, script: FileRef) -> Iterator[tuple[str, bytes]]:
         try:
             yield from _python(Archive(here, archive.BUNDLE), "")
         except BadArchive as error:
-            sentences = [f"{script.member}: {sentence}" for sentence in error.sentences]
-            raise BadArchive(sentences) from error
+            raise BadArchive(
+                dataclasses.replace(
+                    one, name=f"{script.member}, {one.name}".removesuffix(", "),
+                    sentence=f"{script.member}: {one.sentence}",
+                )
+                for one in error.faults
+            ) from error  # fmt: skip
 
 
 def _python(found: Archive, folder: str) -> Iterator[tuple[str, bytes]]:

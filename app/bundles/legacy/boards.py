@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.bundles.fields import NoteKind, Section
+from app.bundles.fields import MAPPING_HINT, NoteKind, Section, one_of
 from app.competitions.drafts import (
     ColumnDraft,
     Computation,
@@ -16,6 +16,7 @@ from app.competitions.drafts import (
 from app.competitions.validity import MAX_PRECISION
 
 _A_BOARD = "leaderboards and columns"
+_KEYS = "Copy the keys from under columns."
 _OPERATIONS = {"avg": Computation.AVG_DENSE_RANK, "mrr": Computation.MRR}
 
 
@@ -45,7 +46,7 @@ def read(top: Section, rule: SubmissionRule) -> tuple[LeaderboardDraft, ...]:
     section = top.section("leaderboard", _A_BOARD)
     if section is None:
         if top.get("leaderboard") is None:
-            top.wrong("leaderboard", "nothing", _A_BOARD)
+            top.wrong("leaderboard", "nothing", _A_BOARD, MAPPING_HINT)
         return ()
     boards = section.named_sections("leaderboards", "a mapping of leaderboards")
     groups = {
@@ -126,7 +127,7 @@ def _column(key: str, section: Section, groups: Mapping[str, _Group], around: Se
     if operation and computed:
         for name in fields:
             if name not in _names(around):
-                computed.wrong("fields", f"“{name[:60]}”", "keys of columns")
+                computed.wrong("fields", f"“{name[:60]}”", "keys of columns", _KEYS)
         means = "ranks" if operation is Computation.AVG_DENSE_RANK else "reciprocal ranks"
         weights = f", weighted {', '.join(_listed(computed, 'weights'))}"
         sentence = (
@@ -162,7 +163,8 @@ def _names(around: Section) -> frozenset[str]:
 def _operation(computed: Section) -> Computation | None:
     word = computed.text("operation")
     if word.lower() not in _OPERATIONS:
-        computed.wrong("operation", f"“{word[:60]}”" if word else "nothing", "Avg or MRR")
+        found = f"“{word[:60]}”" if word else "nothing"
+        computed.wrong("operation", found, "Avg or MRR", one_of(word, ("Avg", "MRR")))
     return _OPERATIONS.get(word.lower())
 
 
@@ -182,7 +184,8 @@ def _weights(computed: Section) -> tuple[float, ...]:
         try:
             found.append(float(text))
         except ValueError:
-            computed.wrong("weights", f"“{text[:60]}”", "numbers, one for each field")
+            hint = "Write numbers with commas between."
+            computed.wrong("weights", f"“{text[:60]}”", "numbers, one for each field", hint)
     return tuple(found)
 
 
@@ -214,7 +217,8 @@ def _strays(columns: Mapping[str, _Column], boards: Mapping[str, Section]) -> No
             column.section.note("leaderboard", sentence, NoteKind.CHANGED)
         elif column.board not in known:
             found = f"“{_reference(column.section, 'leaderboard')[:60]}”"
-            column.section.wrong("leaderboard", found, "the label of a leaderboard")
+            hint = "Copy the label from under leaderboards."
+            column.section.wrong("leaderboard", found, "the label of a leaderboard", hint)
 
 
 def _draft(column: _Column, indexes: Mapping[str, int], *, is_added: bool) -> ColumnDraft:

@@ -16,6 +16,13 @@ from app.competitions.drafts import (
     SubmissionRule,
 )
 
+KEYS = {
+    "name": "label", "tasks": "", "leaderboards": "leaderboard", "start": "start_date", "end": "start_date",
+    "computation": "computed.operation", "computation_indexes": "computed.fields",
+    "computation_weights": "computed.weights", "precision": "numeric_format",
+    "docker_image": "competition_docker_image",
+}  # fmt: skip
+"""How CodaLab calls what a draft calls otherwise; its tasks are those of its phases."""
 _NO_TEAMS = "There are no teams here; people submit for themselves."
 _NO_EQUIVALENT = {
     "admin_names": "A benchmark here has one organizer, its owner; these are not made organizers.",

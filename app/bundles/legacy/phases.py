@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from app.bundles.fields import NEVER, NoteKind, Section
+from app.bundles.fields import A_TIME, NEVER, TIME_HINT, NoteKind, Section
 from app.bundles.legacy import links
 from app.bundles.members import Members
 from app.competitions.drafts import PageDraft, PhaseDraft, SubmissionRule, TaskDraft
@@ -166,7 +166,7 @@ def _start(section: Section, parent: Section | None) -> datetime:
     if start is None and parent is not None:
         start = parent.moment("start_date")
     if start is None:
-        section.wrong("start_date", "nothing", "a date and time such as 2026-03-01 09:00")
+        section.wrong("start_date", "nothing", A_TIME, TIME_HINT)
     return start or NEVER
 
 

@@ -7,10 +7,9 @@ from datetime import datetime
 from functools import partial
 from typing import BinaryIO
 
-from app.bundles import members
+from app.bundles import members, places
 from app.bundles.fields import Note
 from app.bundles.tasks import zips
-from app.competitions.drafts import Problem
 from app.competitions.services import InvalidDraft
 from app.competitions.tasks import services as tasks
 from app.competitions.tasks.drafts import Incoming
@@ -41,10 +40,7 @@ def create(
     try:
         opened = Archive(stream, archive.BUNDLE)
     except BadArchive as error:
-        expected = "a zip that can be unpacked safely"
-        raise InvalidDraft(
-            Problem(file_name, "", expected, sentence) for sentence in error.sentences
-        ) from error
+        raise InvalidDraft(places.of_zip(error, file_name)) from error
     reading = zips.read(opened)
     if reading.draft is None:
         raise InvalidDraft(reading.problems)
@@ -53,5 +49,9 @@ def create(
                       partial(members.write, opened, ref))
         for ref, name in reading.file_names.items()
     }  # fmt: skip
-    made = tasks.create(actor, reading.draft, incoming, now=now, is_public=reading.is_public)
+    try:
+        made = tasks.create(actor, reading.draft, incoming, now=now, is_public=reading.is_public)
+    except InvalidDraft as error:
+        name, lines = reading.manifest, reading.lines
+        raise InvalidDraft(places.placed(name, one, lines) for one in error.problems) from error
     return made, reading.notes

@@ -5,14 +5,22 @@ Source: docs/reference/bundle.md, "Task zips".
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from app.bundles import members
-from app.bundles.fields import Note, Report, Section, as_uuid, described
+from app.bundles import members, places
+from app.bundles.fields import (
+    A_KEY,
+    KEY_HINT,
+    MAPPING_HINT,
+    Note,
+    Report,
+    Section,
+    as_uuid,
+    described,
+)
 from app.bundles.members import Members
 from app.competitions import validity
 from app.competitions.drafts import FileRef, Problem, TaskDraft
@@ -39,6 +47,10 @@ class TaskReading:
     problems: tuple[Problem, ...] = ()
     file_names: Mapping[FileRef, str] = field(default_factory=dict)
     """What each file of the zip is to be called."""
+    manifest: str = ""
+    """Where its YAML file is."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """In which line of that each key stands."""
 
 
 def read(archive: Archive) -> TaskReading:
@@ -50,13 +62,11 @@ def read(archive: Archive) -> TaskReading:
     try:
         document = strictyaml.load(archive.read(name, strictyaml.MAX_BYTES))
     except (strictyaml.BadYaml, WrongEncoding, BadArchive) as error:
-        unread = Problem(name, "", "YAML text in UTF-8", f"{error.message} Mend {MANIFEST}.")
-        return TaskReading(None, problems=(unread,))
-    report = Report(document.places)
-    for sentence in document.duplicates:
-        report.problems.append(Problem("", "a key given twice", "each key once", sentence))
+        return TaskReading(None, problems=(places.unread(name, error),))
+    report = places.report_of(document)
     if not isinstance(document.value, dict):
-        report.wrong((), described(document.value), "a mapping with name and scoring_program")
+        expected = "a mapping with name and scoring_program"
+        report.wrong((), described(document.value), expected, MAPPING_HINT)
         return _result(report, name, TaskDraft(index=""), is_public=False)
     top = Section(document.value, (), report)
     files = Members(archive, root)
@@ -77,14 +87,7 @@ def read(archive: Archive) -> TaskReading:
 
 
 def _result(report: Report, name: str, draft: TaskDraft, *, is_public: bool) -> TaskReading:
-    lines = {strictyaml.path_text(path): place.line for path, place in report.places.items()}
-    problems = tuple(
-        dataclasses.replace(problem, where=_located(name, problem.where, lines))
-        for problem in report.problems
-    )
-    notes = tuple(
-        dataclasses.replace(note, where=_located(name, note.where, lines)) for note in report.notes
-    )
+    notes, problems = places.told(name, report)
     if problems:
         return TaskReading(None, notes=notes, problems=problems)
     refs = (getattr(draft, kind.value) for kind in ROLES)
@@ -93,34 +96,26 @@ def _result(report: Report, name: str, draft: TaskDraft, *, is_public: bool) -> 
         for ref in refs
         if ref is not None and ref.member
     }
-    return TaskReading(draft, is_public, notes, (), names)
-
-
-def _located(name: str, where: str, lines: Mapping[str, int]) -> str:
-    """Say "task.yaml, line 3, input_data.zip"; a missing key has the line of its parent."""
-    known = where
-    while known and known not in lines:
-        known = known.rpartition(".")[0]
-    line = f", line {lines[known]}" if known else ""
-    return f"{name}{line}, {where}" if where else name
+    return TaskReading(draft, is_public, notes, (), names, name, places.lines_of(report))
 
 
 def _manifest(archive: Archive) -> tuple[str, str] | Problem:
     """Find the manifest, and the folder that its paths start from."""
     wrapping = archive.wrapping_folder()
     for root in ("", wrapping) if wrapping else ("",):
-        for name in (MANIFEST, _OTHER_NAME):
-            path = f"{root}/{name}" if root else name
-            if archive.is_file(path):
-                return path, root
+        paths = places.at(root, (MANIFEST, _OTHER_NAME), archive)
+        if len(paths) > 1:
+            return places.two_manifests(paths)
+        if paths:
+            return paths[0], root
     names = [member.name for member in archive.files()]
     elsewhere = [name for name in names if name.rpartition("/")[2].lower() == MANIFEST]
     found = f"only {elsewhere[0]}" if elsewhere else f"{len(names)} other files"
     advice = "Move it there and zip again."
     if any(name.rpartition("/")[2].lower() == "competition.yaml" for name in names):
         found, advice = "competition.yaml", "This is the bundle of a benchmark: upload it there."
-    sentence = f"{MANIFEST} is not at the top of the zip; found {found}. {advice}"
-    return Problem(MANIFEST, found, f"{MANIFEST} at the top of the zip", sentence)
+    sentence = f"{MANIFEST} is not at the top of the zip; found {found}."
+    return Problem(MANIFEST, found, f"{MANIFEST} at the top of the zip", sentence, advice)
 
 
 def _file(top: Section, kind: FileKind, files: Members) -> FileRef | None:
@@ -128,7 +123,7 @@ def _file(top: Section, kind: FileKind, files: Members) -> FileRef | None:
     value = top.get(kind)
     if not isinstance(value, dict):
         if isinstance(value, list):
-            top.wrong(kind, described(value), _EXPECTED)
+            top.wrong(kind, described(value), _EXPECTED, "Name one file.")
             return None
         return files.program(top, kind)
     own = Section(value, top.at(kind), top.report)
@@ -139,12 +134,12 @@ def _file(top: Section, kind: FileKind, files: Members) -> FileRef | None:
             top.report.note(own.at("zip"), "The key wins; this file was not used.")
         stored = as_uuid(text)
         if stored is None:
-            own.wrong("key", f"“{text[:60]}”", "the key (a UUID) of something stored here")
+            own.wrong("key", f"“{text[:60]}”", A_KEY, KEY_HINT)
         ref = FileRef(key=stored) if stored else None
     elif path not in (None, ""):
         ref = files.program(own, "zip")
     else:
-        own.wrong("zip", "neither key nor zip", "one of the two")
+        own.wrong("zip", "neither key nor zip", "one of the two", "Name a file of the zip.")
     own.close()
     return ref
 
@@ -161,5 +156,5 @@ def _open_all(archive: Archive, refs: Mapping[FileKind, FileRef | None], report:
                 limits.check_size(content.tell(), limits.limit_bytes(kind))
                 limits.check_zip(content, kind)
         except (Invalid, TooLarge) as error:
-            said = error.message.rstrip(".")
-            report.wrong((kind,), f"“{name}”, which cannot be used: {said}", "a sound zip file")
+            found = f"“{name}”, which cannot be used: {error.message.rstrip('.')}"
+            report.wrong((kind,), found, "a sound zip file", f"Make {name} anew.")

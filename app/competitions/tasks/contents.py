@@ -92,11 +92,12 @@ def _of_known(kind: FileKind, key: UUID, known: Mapping[UUID, StoredFile]) -> It
     if file is None:
         expected = "the key of a file of yours, or of a public one"
         sentence = f"The {words} is named as “{key}”, which does not exist or is not yours to use."
-        yield Problem(kind, str(key), expected, f"{sentence} Expected {expected}.")
+        hint = "Copy the key from the page of the file."
+        yield Problem(kind, str(key), expected, f"{sentence} Expected {expected}.", hint)
     elif file.kind != kind:
         found = f"“{file.name}”, which was uploaded as {file.kind.replace('_', ' ')}"
-        sentence = f"The {words} is {found}. Choose a file that was uploaded as {words}."
-        yield Problem(kind, found, f"a file that was uploaded as {words}", sentence)
+        hint = f"Choose a file that was uploaded as {words}."
+        yield Problem(kind, found, hint[7:-1], f"The {words} is {found}.", hint)
 
 
 def _of_incoming(kind: FileKind, one: Incoming) -> Iterator[Problem]:
@@ -109,4 +110,4 @@ def _of_incoming(kind: FileKind, one: Incoming) -> Iterator[Problem]:
     except AppError as error:
         found = f"“{one.file_name}”, which cannot be used"
         sentence = f"The {kind.replace('_', ' ')} is {found}: {error.message}"
-        yield Problem(kind, found, "a zip file that can be unpacked", sentence)
+        yield Problem(kind, found, "a zip file that can be unpacked", sentence, "Zip it again.")

@@ -215,7 +215,5 @@ def test_missing_parts_are_problems_with_their_places() -> None:
     assert written(read_manifest("version: 1.5\ntitle: T\nhtml: [a]\n")) == [
         "competition.yaml, line 3, html: Found a list of 1; expected a mapping of names to files.",
         "competition.yaml, leaderboard: Found nothing; expected leaderboards and columns.",
-        "competition.yaml, tasks: The list is empty; expected 1 to 200 entries.",
         "competition.yaml, phases: The list is empty; expected 1 to 50 entries.",
-        "competition.yaml, leaderboards: The list is empty; expected 1 to 50 entries.",
     ]

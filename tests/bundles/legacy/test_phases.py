@@ -165,8 +165,8 @@ def test_ingestion_during_scoring_without_a_program_is_switched_off() -> None:
     [
         (TWO, "start_date: soon", "line 16, phases.2.start_date: Found “soon”; expected a date and time such as 2026-03-01 09:00."),
         (TWO + "\n", "color: red\n", "line 14, phases.2.start_date: Found nothing; expected a date and time such as 2026-03-01 09:00."),
-        ("label: Final", "color: red", "line 14, phases.2.name: The name of phase 2 is empty; expected 1 to 256 characters."),
-        (TWO, ONE, "line 9, phases.1.end: The end of phase 1 is 2030-01-01 09:30 UTC; expected a time after its start, 2030-01-01 09:30 UTC."),
+        ("label: Final", "color: red", "line 14, phases.2.label: The name of phase 2 is empty; expected 1 to 256 characters."),
+        (TWO, ONE, "line 11, phases.1.start_date: The end of phase 1 is 2030-01-01 09:30 UTC; expected a time after its start, 2030-01-01 09:30 UTC."),
         ("label: Final", "label: Final\n    reference_data: truth.csv", "line 16, phases.2.reference_data: Found “truth.csv”, which is not a zip file; expected a zip file or a folder."),
         ("label: Final", "label: Final\n    leaderboard_management_mode: secret", "line 16, phases.2.leaderboard_management_mode: Found “secret”; expected default or hide_results."),
     ],
