@@ -24,7 +24,7 @@ def too_long(where: str, text: str, what: str, limit: int) -> Problem:
     return wrong(where, what, found, f"at most {limit} characters", "Shorten it.")
 
 
-def text(where: str, text: str, what: str, limit: int) -> Iterator[Problem]:
+def short_text(where: str, text: str, what: str, limit: int) -> Iterator[Problem]:
     """Check a short text that must not be empty."""
     if not text.strip():
         key = where.rpartition(".")[2]

@@ -48,7 +48,7 @@ def place(item: object, collection: str, position: int) -> str:
 
 
 def _general(draft: CompetitionDraft) -> Iterator[Problem]:
-    yield from findings.text("title", draft.title, "The title", MAX_TITLE)
+    yield from findings.short_text("title", draft.title, "The title", MAX_TITLE)
     yield from findings.long_text("description", draft.description, "The description")
     yield from findings.long_text("terms", draft.terms, "The terms")
     if len(draft.reward) > MAX_REWARD:
@@ -71,7 +71,7 @@ def _pages(draft: CompetitionDraft) -> Iterator[Problem]:
     yield from findings.count("pages", draft.pages, 0, MAX_PAGES)
     for position, page in enumerate(draft.pages):
         where = place(page, "pages", position)
-        yield from findings.text(
+        yield from findings.short_text(
             f"{where}.title", page.title, f"The title of page {position + 1}", MAX_TITLE
         )
         yield from findings.long_text(f"{where}.file", page.content, f"Page {position + 1}")
@@ -100,7 +100,7 @@ def _task(at: str, task: TaskDraft, name: str) -> Iterator[Problem]:
     """Check one task; ``at`` is its place with a dot after it, or empty."""
     if task.key is not None:
         return
-    yield from findings.text(f"{at}name", task.name, f"The name of {name}", MAX_TITLE)
+    yield from findings.short_text(f"{at}name", task.name, f"The name of {name}", MAX_TITLE)
     yield from findings.long_text(f"{at}description", task.description, "The description")
     if task.scoring_program is None:
         yield findings.wrong(
@@ -139,7 +139,9 @@ def _phases(draft: CompetitionDraft) -> Iterator[Problem]:
     yield from findings.count("phases", draft.phases, 1, MAX_PHASES)
     for position, phase in enumerate(draft.phases):
         where, name = place(phase, "phases", position), f"phase {position + 1}"
-        yield from findings.text(f"{where}.name", phase.name, f"The name of {name}", MAX_TITLE)
+        yield from findings.short_text(
+            f"{where}.name", phase.name, f"The name of {name}", MAX_TITLE
+        )
         yield from findings.long_text(f"{where}.description", phase.description, "The description")
         yield from _known_tasks(where, phase.tasks, draft, name.capitalize())
         yield from _phase_limits(where, phase)
@@ -218,7 +220,9 @@ def _leaderboards(draft: CompetitionDraft) -> Iterator[Problem]:
     for position, board in enumerate(draft.leaderboards):
         where = place(board, "leaderboards", position)
         what = f"leaderboard {position + 1}"
-        yield from findings.text(f"{where}.title", board.title, f"The title of {what}", MAX_TITLE)
+        yield from findings.short_text(
+            f"{where}.title", board.title, f"The title of {what}", MAX_TITLE
+        )
         yield from findings.key_text(f"{where}.key", board.key, f"The key of {what}")
         yield from findings.count(f"{where}.columns", board.columns, 1, MAX_COLUMNS)
         yield from _columns(where, board)
@@ -237,7 +241,9 @@ def _columns(board_where: str, board: LeaderboardDraft) -> Iterator[Problem]:
         yield findings.wrong(key, "The primary column", found, expected, hint)
     for where, column in zip(places, columns, strict=True):
         what = f"column {column.index}"
-        yield from findings.text(f"{where}.title", column.title, f"The title of {what}", MAX_TITLE)
+        yield from findings.short_text(
+            f"{where}.title", column.title, f"The title of {what}", MAX_TITLE
+        )
         yield from findings.key_text(f"{where}.key", column.key, f"The key of {what}")
         if not 0 <= column.precision <= MAX_PRECISION:
             expected = f"0 to {MAX_PRECISION} decimals"
@@ -317,7 +323,7 @@ def _fact_sheet(draft: CompetitionDraft) -> Iterator[Problem]:
         yield from findings.key_text(
             f"{where}.key", question.key, "The key of a fact-sheet question"
         )
-        yield from findings.text(
+        yield from findings.short_text(
             f"{where}.title", question.title, "The title of a question", MAX_TITLE
         )
         is_select, choices = question.type is QuestionType.SELECT, question.selection

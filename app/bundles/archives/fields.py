@@ -36,9 +36,9 @@ class Unfit(ValueError):
     """A record that cannot be taken; ``problem`` says where and why."""
 
     def __init__(self, where: str, found: str, expected: str, hint: str = _HINT) -> None:
-        sentence = f"Found {found}; expected {expected}. {hint}"
-        self.problem = Problem(where, found, expected, sentence)
-        super().__init__(f"{where}: {sentence}")
+        sentence = f"Found {found}; expected {expected}."
+        self.problem = Problem(where, found, expected, sentence, hint)
+        super().__init__(str(self.problem))
 
 
 def shown(value: object) -> str:

@@ -232,7 +232,7 @@ def _draft(column: _Column, indexes: Mapping[str, int], *, is_added: bool) -> Co
         index=indexes[column.key],
         sorting=_sorting(column),
         computation=column.operation,
-        computation_indexes=tuple(indexes[name] for name in column.fields),
+        computation_indexes=tuple(indexes[name] for name in column.fields if name in indexes),
         computation_weights=column.weights,
         group=column.group.label if column.group else "",
         hidden=section.flag("hidden", False) or is_added,

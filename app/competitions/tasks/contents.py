@@ -96,8 +96,8 @@ def _of_known(kind: FileKind, key: UUID, known: Mapping[UUID, StoredFile]) -> It
         yield Problem(kind, str(key), expected, f"{sentence} Expected {expected}.", hint)
     elif file.kind != kind:
         found = f"“{file.name}”, which was uploaded as {file.kind.replace('_', ' ')}"
-        hint = f"Choose a file that was uploaded as {words}."
-        yield Problem(kind, found, hint[7:-1], f"The {words} is {found}.", hint)
+        expected = f"a file that was uploaded as {words}"
+        yield Problem(kind, found, expected, f"The {words} is {found}.", f"Choose {expected}.")
 
 
 def _of_incoming(kind: FileKind, one: Incoming) -> Iterator[Problem]:
