@@ -24,6 +24,8 @@ from app.bundles import queries as bundle_queries
 from app.bundles.dumps import jobs as dump_jobs
 from app.bundles.dumps import queries as dump_queries
 from app.bundles.dumps.routes import bp as dumps_bp
+from app.bundles.kept import services as kept_bundles
+from app.bundles.kept.routes import bp as kept_bundles_bp
 from app.bundles.kits.routes import bp as kits_bp
 from app.bundles.routes import bp as bundles_bp
 from app.bundles.tasks.routes import bp as task_zips_bp
@@ -31,6 +33,7 @@ from app.competitions import handouts, routing
 from app.competitions import queries as competition_queries
 from app.competitions.routes import bp as competitions_bp
 from app.competitions.tasks import queries as task_queries
+from app.competitions.tasks import services as task_services
 from app.competitions.tasks.routes import bp as tasks_bp
 from app.home.routes import bp as home_bp
 from app.leaderboards import overall
@@ -55,12 +58,14 @@ from app.resources.parts.routes import bp as parts_bp
 from app.resources.routes import bp as resources_bp
 from app.resources.space import cleanup
 from app.resources.space import queries as space
+from app.resources.space.cleanup import Clearing
 from app.resources.space.items import OUTPUTS
 from app.resources.space.routes import bp as space_bp
 from app.settings import Settings
 from app.submissions import dispatch, footprint, load, outcome, revisions
 from app.submissions import queries as submission_queries
 from app.submissions.activity.routes import bp as activity_bp
+from app.submissions.kept.routes import bp as kept_submissions_bp
 from app.submissions.live.routes import bp as live_bp
 from app.submissions.organizing.routes import bp as organizing_bp
 from app.submissions.provenance.routes import bp as provenance_bp
@@ -128,6 +133,8 @@ def _features(app: Flask) -> None:
     app.register_blueprint(parts_bp)
     app.register_blueprint(library_bp)
     app.register_blueprint(space_bp)
+    app.register_blueprint(kept_submissions_bp)
+    app.register_blueprint(kept_bundles_bp)
     app.register_blueprint(datasets_bp)
     app.register_blueprint(competitions_bp)
     app.register_blueprint(tasks_bp)
@@ -162,7 +169,7 @@ def _introduce() -> None:
     queue_queries.waiting_on[:] = [load.waiting_on]
     queue_queries.troubles_of[:] = [load.troubles_of]
     resources.handouts[:] = [handouts.gives_out]
-    task_queries.run_on[:] = [revisions.was_run]
+    task_queries.run_on[:] = [revisions.run_tasks]
     resources.shown_images[:] = [handouts.shows_picture]
     uses.uses_of[:] = [
         handouts.uses_of, footprint.uses_of, bundle_queries.uses_of, dump_queries.uses_of,
@@ -170,7 +177,11 @@ def _introduce() -> None:
     uses.kept_secret_by[:] = [handouts.kept_secret_by]
     space.kept_besides[:] = [footprint.kept]
     cleanup.clearings[:] = [
-        cleanup.Clearing(OUTPUTS, footprint.failed_outputs, footprint.clear_failed_outputs)
+        Clearing(OUTPUTS, footprint.failed_outputs, footprint.clear_failed_outputs),
+        Clearing("tasks", task_services.unused, task_services.clear_unused),
+        Clearing("rejected", kept_bundles.rejected, kept_bundles.clear_rejected),
+        Clearing("imported", kept_bundles.imported, kept_bundles.clear_imported),
+        Clearing("dumps", kept_bundles.made, kept_bundles.clear_made),
     ]
     AppJob.allowed = {
         "app.bundles.dumps.jobs.pack": dump_jobs.pack,

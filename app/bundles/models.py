@@ -39,11 +39,11 @@ class BundleImport(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     file_id: Mapped[int | None] = mapped_column(ForeignKey("stored_files.id"), index=True)
-    """The zip; null once a check is over."""
+    """The zip; null once a check is over, or when it was cleared up."""
     is_check: Mapped[bool] = mapped_column(default=False)
     """Whether it only says what an import would say, and makes nothing."""
     checked_name: Mapped[str] = mapped_column(String(255), default="")
-    """What the zip of a check was called."""
+    """What the zip was called, once it is gone."""
     with_archive: Mapped[bool] = mapped_column(default=True)
     """Whether participants, submissions and scores that it brings are restored."""
     matches_accounts: Mapped[bool] = mapped_column(default=False)

@@ -11,9 +11,10 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from app.competitions.models import Competition, Phase
 from app.platform.db import after_commit, db
+from app.policy import Viewer
 from app.resources import services as resources
 from app.resources.library.places import Use
-from app.resources.space.items import LOGS, OUTPUTS, SHOWN, Item
+from app.resources.space.items import LOGS, OUTPUTS, SHOWN, Freed, Item
 from app.submissions.models import Attempt, Run, RunOutput, State, Submission
 
 T = TypeVar("T", bound=tuple[Any, ...])
@@ -60,13 +61,13 @@ def kept(user_id: int) -> dict[str, tuple[int, int]]:
     }
 
 
-def failed_outputs(user_id: int) -> list[Item]:
+def failed_outputs(actor: Viewer) -> list[Item]:
     """Return a person's submissions that failed or were cancelled and left outputs behind."""
     rows = db.session.execute(
         _own(
             select(Submission.id, Competition.title, func.sum(RunOutput.size_bytes)),
             RunOutput.run_id,
-            user_id,
+            actor.user_id,
         )
         .join(Phase, Phase.id == Submission.phase_id)
         .join(Competition, Competition.id == Phase.competition_id)
@@ -76,25 +77,31 @@ def failed_outputs(user_id: int) -> list[Item]:
         .limit(SHOWN)
     )
     return [
-        Item(one, f"{one}: {title}", int(size), "submissions.detail") for one, title, size in rows
+        Item(one, f"{one}: {title}", int(size), "submissions.detail", {"submission_id": one})
+        for one, title, size in rows
     ]
 
 
-def clear_failed_outputs(user_id: int, submission_ids: Collection[int]) -> int:
-    """Delete what failed submissions of a person left, but for their logs; returns the bytes."""
-    outputs = db.session.scalars(
-        _own(select(RunOutput), RunOutput.run_id, user_id).where(
+def clear_failed_outputs(actor: Viewer, submission_ids: Collection[int]) -> Freed:
+    """Delete what failed submissions of a person left, but for their logs."""
+    outputs = db.session.execute(
+        _own(select(RunOutput, Submission.id), RunOutput.run_id, actor.user_id).where(
             Submission.state.in_(_OVER), Submission.id.in_(submission_ids)
         )
     ).all()
-    for output in outputs:
+    for output, _submission_id in outputs:
         after_commit(partial(resources.forget, (output.ref,)))
         db.session.delete(output)
     db.session.flush()
-    return sum(output.size_bytes for output in outputs)
+    return Freed(
+        len({submission_id for _output, submission_id in outputs}),
+        sum(output.size_bytes for output, _submission_id in outputs),
+    )
 
 
-def _own(statement: Select[T], run_id: InstrumentedAttribute[int], user_id: int) -> Select[T]:
+def _own(
+    statement: Select[T], run_id: InstrumentedAttribute[int], user_id: int | None
+) -> Select[T]:
     return (
         statement.join(Run, Run.id == run_id)
         .join(Submission, Submission.id == Run.submission_id)

@@ -31,9 +31,9 @@ class Outdated:
     """Name of a task, the revision it was scored on, and the current one."""
 
 
-def was_run(task_id: int) -> bool:
-    """Return whether something was run on a task."""
-    return db.session.scalar(select(Run.id).where(Run.task_id == task_id).limit(1)) is not None
+def run_tasks() -> Select[tuple[int]]:
+    """Return a query for the ids of the tasks on which something was run."""
+    return select(Run.task_id)
 
 
 def listing(actor: Viewer, competition: Competition, page: int) -> paging.Page[Outdated]:

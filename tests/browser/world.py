@@ -25,7 +25,7 @@ from app.competitions import queries as competitions
 from app.competitions import services as competition_services
 from app.competitions.models import Membership
 from app.competitions.services import InvalidDraft
-from app.competitions.tasks import queries as tasks
+from app.competitions.tasks import listing as tasks
 from app.platform.clock import now
 from app.platform.db import db, unit_of_work
 from app.policy import Viewer
@@ -254,7 +254,7 @@ class World:
             )  # fmt: skip
             listed = library.listing(self._viewer("olga"), Filters(kind="scoring_program"), 1)
             self.ids |= {"unused file": file.key, "file": listed.rows[0].file.key}
-            made = tasks.listing(self._viewer("olga"), tasks.Filters(), 1)
+            made = tasks.page(self._viewer("olga"), tasks.Filters(), 1)
             self.ids |= {"task": made.rows[-1].task.key}
 
     def _public_file(self) -> StoredFile:

@@ -62,6 +62,16 @@ def under_way(
     ).first()
 
 
+def made_for(user_id: int, limit: int) -> Sequence[BundleDump]:
+    """Return the dumps that a person asked for and that are ready, with their files, oldest first."""
+    return db.session.scalars(
+        _loaded()
+        .where(BundleDump.owner_id == user_id, BundleDump.file_id.is_not(None))
+        .order_by(BundleDump.id)
+        .limit(limit)
+    ).all()
+
+
 def to_forget(before: datetime) -> Sequence[BundleDump]:
     """Return dumps that ended before a time, with their files."""
     return db.session.scalars(

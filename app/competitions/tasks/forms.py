@@ -21,8 +21,8 @@ from wtforms.validators import InputRequired, Length
 
 from app.competitions.drafts import FileRef, TaskDraft
 from app.competitions.tasks.drafts import ROLES, Incoming
-from app.competitions.tasks.queries import Filters
-from app.platform.forms import Form, stripped
+from app.competitions.tasks.listing import Filters
+from app.platform.forms import Form, ListForm, stripped
 from app.resources.models import FileKind, StoredFile, Task, TaskRole
 
 _NONE = SelectChoice("", _("None"))
@@ -130,10 +130,9 @@ class ShareForm(Form):
     )
 
 
-class FilterForm(Form):
-    """What a list is to show. Values that are no choice mean the first one."""
+class FilterForm(ListForm):
+    """What a list of tasks is to show."""
 
-    q = StringField(_("Search"), filters=[stripped], validators=[Length(max=100)])
     whose = SelectField(
         _("Whose"),
         choices=[
@@ -142,13 +141,20 @@ class FilterForm(Form):
             SelectChoice("public", _("Public")),
         ],
     )
+    sort = SelectField(
+        _("Order"),
+        choices=[
+            SelectChoice("-created", _("Newest first")),
+            SelectChoice("created", _("Oldest first")),
+            SelectChoice("name", _("By name")),
+            SelectChoice("-used", _("Most used first")),
+            SelectChoice("used", _("Least used first")),
+        ],
+    )
 
     def filters(self) -> Filters:
         """Return what is asked for."""
-        self.validate()
-        words = "" if "q" in self.errors else self.q.data or ""
-        whose = "mine" if "whose" in self.errors else str(self.whose.data)
-        return Filters(words, whose)
+        return Filters(**self.chosen())
 
 
 class PublishForm(Form):

@@ -6,45 +6,30 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, distinct, false, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from app import policy
 from app.competitions.models import Competition, Phase, PhaseTask
 from app.competitions.tasks.drafts import ROLES
 from app.errors import NotFound
-from app.platform import paging, searching
 from app.platform.db import db
 from app.policy import Act, Viewer
-from app.resources.models import FileKind, Solution, StoredFile, Task, TaskRevision, TaskShare
+from app.resources.models import (
+    FileKind,
+    Solution,
+    StoredFile,
+    Task,
+    TaskRevision,
+    TaskShare,
+)
 
-PAGE_SIZE = 50
 MAX_CHOICES = 100
 """How many files of a kind a form offers, the newest first."""
 _SECRET = (FileKind.SCORING_PROGRAM, FileKind.REFERENCE_DATA)
 
-run_on: list[Callable[[int], bool]] = []
-"""Later features that know whether something was run on a task; ``create_app`` fills it."""
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What a list is asked for; all of it stands in the address."""
-
-    words: str = ""
-    whose: str = "mine"
-    """``mine``, ``shared`` with me, or ``public``."""
-
-
-@dataclass(frozen=True)
-class TaskRow:
-    """One line of a list."""
-
-    task: Task
-    """With its owner."""
-    revision: int
-    benchmarks: int
-    """How many use it."""
+run_on: list[Callable[[], Select[tuple[int]]]] = []
+"""Each asks for the ids of tasks that a later feature ran something on; ``create_app`` fills it."""
 
 
 @dataclass(frozen=True)
@@ -88,45 +73,6 @@ class TaskPage:
     can_share: bool
     can_use: bool
     can_copy: bool
-
-
-def listing(viewer: Viewer, filters: Filters, page: int) -> paging.Page[TaskRow]:
-    """Return the tasks that a person asks for, in two statements."""
-    words = searching.mentions(filters.words, Task.name, Task.description)
-    wanted = select(Task.id).where(_whose(viewer, filters.whose), *words)
-    newest = wanted.order_by(Task.created_at.desc(), Task.id.desc())
-    ids, total = paging.ids(newest, page, PAGE_SIZE)
-    found = db.session.execute(
-        select(Task, _current_number(), _count_benchmarks())
-        .where(Task.id.in_(ids))
-        .options(joinedload(Task.owner))
-    )
-    rows = paging.in_order((TaskRow(*row) for row in found), ids, lambda row: row.task.id)
-    return paging.Page(rows, page, PAGE_SIZE, total)
-
-
-def _whose(viewer: Viewer, whose: str) -> ColumnElement[bool]:
-    if whose == "public":
-        return Task.is_public.is_(True)
-    if viewer.user_id is None:
-        return false()
-    if whose == "shared":
-        return Task.id.in_(select(TaskShare.task_id).where(TaskShare.user_id == viewer.user_id))
-    return Task.owner_id == viewer.user_id
-
-
-def _current_number() -> ColumnElement[int]:
-    numbers = select(func.max(TaskRevision.number)).where(TaskRevision.task_id == Task.id)
-    return func.coalesce(numbers.scalar_subquery(), 0)
-
-
-def _count_benchmarks() -> ColumnElement[int]:
-    counted = (
-        select(func.count(distinct(Phase.competition_id)))
-        .join(PhaseTask, PhaseTask.phase_id == Phase.id)
-        .where(PhaseTask.task_id == Task.id)
-    )
-    return counted.scalar_subquery()
 
 
 def _loaded(statement: Select[tuple[Task]]) -> Task | None:
@@ -250,7 +196,10 @@ def own_by_phase(competition: Competition, viewer: Viewer) -> dict[int, list[Tas
 
 def was_run(task_id: int) -> bool:
     """Return whether something was run on a task."""
-    return any(knows(task_id) for knows in run_on)
+    return any(
+        db.session.scalar(select(run.where(run.selected_columns[0] == task_id).exists()))
+        for run in (tasks() for tasks in run_on)
+    )
 
 
 def own_files(viewer: Viewer) -> dict[FileKind, list[StoredFile]]:

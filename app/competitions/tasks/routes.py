@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from app.competitions import queries as competitions
 from app.competitions.drafts import Problem
 from app.competitions.services import InvalidDraft
+from app.competitions.tasks import listing as listing_of
 from app.competitions.tasks import queries, services
 from app.competitions.tasks.forms import FilterForm, PublishForm, ShareForm, TaskForm
 from app.competitions.tasks.services import EditedMeanwhile
@@ -48,7 +49,7 @@ def listing() -> Response:
     """List the tasks of a person, those shared with them, or the public ones."""
     form = FilterForm(request.args)
     filters = form.filters()
-    rows = queries.listing(_viewer(), filters, page_number(request.args.get("page")))
+    rows = listing_of.page(_viewer(), filters, page_number(request.args.get("page")))
     return page("tasks/listing.html", form=form, filters=filters, rows=rows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from app.accounts.models import User
 from app.competitions import building
 from app.competitions.drafts import FileRef, TaskDraft
 from app.competitions.services import InvalidDraft
-from app.competitions.tasks import contents, queries
+from app.competitions.tasks import contents, listing, queries
 from app.competitions.tasks.drafts import ROLES, Incoming
 from app.errors import Invalid, NotFound, Refused
 from app.platform.db import db, release
@@ -30,6 +30,7 @@ from app.resources.models import (
     TaskShare,
     solution_tasks,
 )
+from app.resources.space.items import SHOWN, Freed, Item
 
 
 class EditedMeanwhile(Invalid):
@@ -260,6 +261,25 @@ def delete(actor: Viewer, task: Task) -> None:
     db.session.execute(delete_rows(solution_tasks).where(solution_tasks.c.task_id == task.id))
     db.session.execute(delete_rows(TaskRevision).where(of_task))
     db.session.execute(delete_rows(Task).where(Task.id == task.id))
+
+
+def unused(actor: Viewer) -> list[Item]:
+    """Return the actor's own tasks that nothing uses; deleting one frees its files, not yet space."""
+    return [
+        Item(task.id, task.name, 0, "tasks.detail", {"key": task.key}) for task in _unused(actor)
+    ]
+
+
+def clear_unused(actor: Viewer, task_ids: Collection[int]) -> Freed:
+    """Delete those of some tasks that are the actor's own and that nothing uses."""
+    gone = [task for task in _unused(actor) if task.id in task_ids]
+    for task in gone:
+        delete(actor, task)
+    return Freed(len(gone))
+
+
+def _unused(actor: Viewer) -> Sequence[Task]:
+    return listing.unused(actor.user_id, SHOWN) if actor.user_id is not None else ()
 
 
 def why_not_deleted(task: Task) -> str:

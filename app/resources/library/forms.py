@@ -24,7 +24,7 @@ from wtforms.validators import (
     ValidationError,
 )
 
-from app.platform.forms import Form, stripped
+from app.platform.forms import Form, ListForm, stripped
 from app.resources.library import drafts
 from app.resources.library.drafts import FileDraft, Filters
 from app.resources.library.licences import LICENCES
@@ -124,15 +124,14 @@ class AnnouncementForm(NewFileForm):
     )
 
 
-class FilterForm(Form):
-    """What a list is to show. Values that are no choice mean the first one."""
+class FilterForm(ListForm):
+    """What a list of files is to show."""
 
-    q = StringField(_("Search"), filters=[stripped], validators=[Length(max=100)])
     kind = SelectField(
         _("What it is"),
         choices=[
             SelectChoice("", _("All datasets and programs")),
-            *(SelectChoice(kind.value, words) for kind, words in KIND_WORDS.items()),
+            *(SelectChoice(kind.value, KIND_WORDS[kind]) for kind in drafts.KINDS),
         ],
     )
     whose = SelectField(
@@ -162,16 +161,7 @@ class FilterForm(Form):
 
     def filters(self) -> Filters:
         """Return what is asked for."""
-        self.validate()
-        wrong = self.errors
-
-        def chosen(field: SelectField) -> str:
-            return str(field.choices[0].value if field.short_name in wrong else field.data)
-
-        words = "" if "q" in wrong else self.q.data or ""
-        return Filters(
-            words, chosen(self.kind), chosen(self.whose), chosen(self.origin), chosen(self.sort)
-        )
+        return Filters(**self.chosen())
 
 
 class PublishForm(Form):

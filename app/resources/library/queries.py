@@ -184,3 +184,8 @@ def _sorted(statement: Select[tuple[int]], sort: str) -> Select[tuple[int]]:
 def has_newer(file: StoredFile) -> bool:
     """Return whether a newer version has taken a file's place."""
     return bool(db.session.scalar(select(exists().where(FileVersion.older_id == file.id))))
+
+
+def used_elsewhere(column: ColumnElement[int]) -> Select[tuple[int]]:
+    """Return a query for the ids of files that something uses besides this column of a table."""
+    return uses.used_ids(besides=column)

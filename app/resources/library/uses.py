@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 
-from sqlalchemy import Column, Select, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Select, or_, select, union_all
 
 from app.platform.db import Base, db
 from app.resources.library.places import Use
@@ -45,9 +45,17 @@ def columns() -> tuple[Column[int], ...]:
     )
 
 
-def used_ids() -> Select[tuple[int]]:
-    """Return a query for the ids of all files in use."""
-    parts = [select(column.label("file_id")).where(column.is_not(None)) for column in columns()]
+def used_ids(besides: ColumnElement[int] | None = None) -> Select[tuple[int]]:
+    """Return a query for the ids of all files in use.
+
+    Args:
+        besides: a column whose uses do not count.
+    """
+    parts = [
+        select(column.label("file_id")).where(column.is_not(None))
+        for column in columns()
+        if column is not besides
+    ]
     return select(union_all(*parts).subquery().c.file_id)
 
 

@@ -21,7 +21,7 @@ from app.resources.library import uses
 from app.resources.library.drafts import KINDS
 from app.resources.models import FileKind, FileVersion, StoredFile
 from app.resources.parts import services as parts
-from app.resources.space.items import SHOWN, Group, Item
+from app.resources.space.items import SHOWN, Freed, Group, Item
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Clearing:
     """How a later feature lists and clears what it keeps."""
 
     key: str
-    items: Callable[[int], Sequence[Item]]
-    clear: Callable[[int, Collection[int]], int]
-    """Lets those of a person's items go that may still go; returns how many bytes that were."""
+    items: Callable[[Viewer], Sequence[Item]]
+    clear: Callable[[Viewer, Collection[int]], Freed]
+    """Lets those of a person's items go that may still go."""
 
 
 clearings: list[Clearing] = []
@@ -43,23 +43,19 @@ def groups(actor: Viewer) -> list[Group]:
     if actor.user_id is None:
         return []
     found = [Group(key, _items(actor.user_id, key)) for key in _FILES]
-    found += [Group(one.key, one.items(actor.user_id)) for one in clearings]
+    found += [Group(one.key, one.items(actor)) for one in clearings]
     return [group for group in found if group.items]
 
 
-def clear(actor: Viewer, key: str, ids: Collection[int]) -> int:
-    """Let those things of a group go that were shown and may still go.
-
-    Returns:
-        How many bytes that were.
-    """
+def clear(actor: Viewer, key: str, ids: Collection[int]) -> Freed:
+    """Let those things of a group go that were shown and may still go."""
     if actor.user_id is None:
-        return 0
+        return Freed()
     for clearing in clearings:
         if clearing.key == key:
-            return clearing.clear(actor.user_id, ids)
+            return clearing.clear(actor, ids)
     if key not in _FILES:
-        return 0
+        return Freed()
     gone = [file for file in _files(actor.user_id, key) if file.id in ids]
     for file in gone:
         if file.is_complete:
@@ -68,7 +64,7 @@ def clear(actor: Viewer, key: str, ids: Collection[int]) -> int:
         else:
             parts.drop(file)
     db.session.flush()
-    return sum(file.size_bytes for file in gone)
+    return Freed(len(gone), sum(file.size_bytes for file in gone))
 
 
 _FILES = ("files", "versions", "bundles", "submissions", "uploads")
@@ -83,7 +79,13 @@ _KINDS = {
 
 def _items(user_id: int, key: str) -> list[Item]:
     return [
-        Item(file.id, file.name or file.file_name, file.size_bytes, "library.detail", file.key)
+        Item(
+            file.id,
+            file.name or file.file_name,
+            file.size_bytes,
+            "library.detail",
+            {"key": file.key},
+        )
         for file in _files(user_id, key)
     ]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 OUTPUTS, LOGS = "outputs", "logs"
 """What submissions keep besides files."""
@@ -19,9 +19,8 @@ class Item:
     name: str
     size_bytes: int
     endpoint: str
-    """Its page."""
-    key: str = ""
-    """What stands in its address, where that is not its id."""
+    """Its page, and what stands in its address."""
+    arguments: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,18 @@ class Group:
     """Things that could go for the same reason."""
 
     key: str
-    """``files``, ``versions``, ``bundles``, ``submissions``, ``uploads`` or ``outputs``."""
+    """``files``, ``versions``, ``bundles``, ``submissions``, ``uploads``, or a later feature's."""
     items: Sequence[Item]
 
     @property
     def size_bytes(self) -> int:
         """How much room it takes."""
         return sum(item.size_bytes for item in self.items)
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What went."""
+
+    count: int = 0
+    size_bytes: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
@@ -11,6 +12,7 @@ from app import policy
 from app.accounts import queries as accounts
 from app.accounts.models import User
 from app.errors import NotFound
+from app.platform import moments
 from app.platform.web import done, invalid, page
 from app.policy import Act, Viewer
 from app.resources.library.forms import KIND_WORDS
@@ -51,7 +53,7 @@ def _shown(user: User, form: QuotaForm | None) -> Response:
     return show(
         "resources/space.html", user=user, space=space, form=form_or_new, is_own=is_own,
         groups=cleanup.groups(_viewer()) if is_own else [], kinds=KIND_WORDS,
-        can_grant=policy.can(_viewer(), Act.QUOTA_SET), in_gib=queries.in_gib,
+        can_grant=policy.can(_viewer(), Act.QUOTA_SET),
     )  # fmt: skip
 
 
@@ -85,5 +87,8 @@ def clear(group: str) -> Response:
     """Let go what was listed and ticked."""
     ids = {int(text) for text in request.form.getlist("id") if text.isascii() and text.isdigit()}
     freed = cleanup.clear(_viewer(), group, ids)
-    message = _("%(size)s GiB are free again.", size=queries.in_gib(freed))
+    gone = ngettext("%(num)d thing is gone", "%(num)d things are gone", freed.count)
+    message = _(
+        "%(gone)s, %(size)s are free again.", gone=gone, size=moments.size(freed.size_bytes)
+    )
     return done(url_for(".overview"), message=message)

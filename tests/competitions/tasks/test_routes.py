@@ -5,16 +5,27 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, insert, select
+from sqlalchemy import delete, event, insert, select
 
-from app.competitions.tasks import queries
+from app.competitions.models import PhaseTask
+from app.competitions.tasks import listing
 from app.platform.db import db, unit_of_work
 from app.policy import Viewer
-from app.resources.models import FileKind, StoredFile, Task, TaskRevision, TaskRole, TaskShare
+from app.resources.models import (
+    FileKind,
+    Solution,
+    StoredFile,
+    Task,
+    TaskRevision,
+    TaskRole,
+    TaskShare,
+    solution_tasks,
+)
 from tests.actors import Cast, browser, make_cast
 from tests.factories import (
     NOW,
@@ -377,6 +388,72 @@ def test_ten_thousand_tasks_take_as_many_statements_as_one(
 def test_page_beyond_the_last_is_empty_and_knows_how_many_there_are(cast: Cast) -> None:
     make_task(cast.wanda)
     viewer = Viewer(cast.wanda.id, "wanda")
-    found = queries.listing(viewer, queries.Filters(), 7)
+    found = listing.page(viewer, listing.Filters(), 7)
     assert (list(found.rows), found.total, found.count) == ([], 1, 1)
-    assert queries.listing(viewer, queries.Filters(words="nothing"), 1).total == 0
+    assert listing.page(viewer, listing.Filters(words="nothing"), 1).total == 0
+
+
+def test_list_is_sorted_as_the_address_says(app: Flask, cast: Cast) -> None:
+    make_task(cast.wanda, name="beta", created_at=NOW - timedelta(hours=1))
+    used = make_task(cast.wanda, name="Alpha", created_at=NOW - timedelta(hours=2))
+    make_phase(cast.other, tasks=[used])
+    client = browser(app, cast.wanda)
+    for query, expected in {
+        "": ["beta", "Alpha"],
+        "?sort=created": ["Alpha", "beta"],
+        "?sort=name": ["Alpha", "beta"],
+        "?sort=-used": ["Alpha", "beta"],
+        "?sort=used": ["beta", "Alpha"],
+        "?sort=drop": ["beta", "Alpha"],
+    }.items():
+        assert names(client.get(f"/tasks/{query}").text) == expected, query
+
+
+def test_size_of_a_task_counts_each_file_once(app: Flask, cast: Cast) -> None:
+    task = make_task(cast.petra)
+    file = make_file(cast.petra, kind=FileKind.INPUT_DATA, size_bytes=3_565_158)
+    change(current(task), input_data_id=file.id)
+    save(TaskRevision(task_id=task.id, number=2, input_data_id=file.id, created_at=NOW))
+    assert '<td class="number">3.4 MiB</td>' in browser(app, cast.petra).get("/tasks/").text
+
+
+# Clearing up ----------------------------------------------------------------------------------
+
+
+def test_tasks_that_nothing_uses_can_be_cleared_up_and_no_others(app: Flask, cast: Cast) -> None:
+    file = program(cast)
+    unused = make_task(cast.olga, name="Idle")
+    change(current(unused), scoring_program_id=file.id)
+    in_phase, public, shared, of_solution, was_run = (
+        make_task(cast.olga, name=f"precious {what}", is_public=what == "public")
+        for what in ("in phase", "public", "shared", "of a solution", "run")
+    )
+    make_phase(cast.competition, tasks=[in_phase])
+    save(TaskShare(task_id=shared.id, user_id=cast.petra.id, role=TaskRole.VIEW))
+    solution = Solution(
+        owner_id=cast.olga.id, name="S", file_id=make_file(cast.olga).id, created_at=NOW
+    )
+    save(solution)
+    with unit_of_work():
+        db.session.execute(
+            insert(solution_tasks).values(solution_id=solution.id, task_id=of_solution.id)
+        )
+    phase = make_phase(cast.competition, tasks=[was_run])
+    make_submission(phase, cast.pavel)
+    with unit_of_work():
+        db.session.execute(delete(PhaseTask).where(PhaseTask.task_id == was_run.id))
+    theirs = make_task(cast.petra, name="precious to Petra")
+
+    client, address = browser(app, cast.olga), "/resources/space/clear/tasks"
+    page = client.get(address).text
+    assert "Idle" in page
+    assert "precious" not in page
+    every = [in_phase, public, shared, of_solution, was_run, theirs]
+    assert client.post(address, data={"id": [one.id for one in every]}).status_code == 303
+    db.session.expire_all()
+    assert all(db.session.get(Task, one.id) is not None for one in [*every, unused])
+    assert client.post(address, data={"id": [unused.id]}).status_code == 303
+    db.session.expire_all()
+    assert db.session.get(Task, unused.id) is None
+    assert db.session.get(StoredFile, file.id) is not None
+    assert client.get(address).status_code == 404

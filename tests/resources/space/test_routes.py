@@ -89,7 +89,7 @@ def test_uploads_under_way_outputs_and_logs_count(app: Flask, cast: Cast) -> Non
     an_output(cast, State.FINISHED, GIB)
     page = browser(app, cast.pavel).get("/resources/space/").text
     assert "Outputs of submissions" in page
-    assert "2.00 of 15.00 GiB used" in page
+    assert "2.0 GiB of 15 GiB used" in page
 
 
 def test_what_was_sent_beyond_the_announced_size_counts(
