@@ -281,4 +281,5 @@ def _meaning(code: int) -> str:
 
 def _last_line(tail: str) -> str:
     line = tail.splitlines()[-1].strip()[:300] if tail else ""
-    return f"Its last words: “{line}”." if line else ""
+    end = "" if line.endswith((".", "!", "?")) else "."
+    return f"Its last words: “{line}”{end}" if line else ""

@@ -241,10 +241,7 @@ def _columns(run: Run) -> dict[str, BoardColumn]:
 def _first_problem(columns: dict[str, BoardColumn], event: RunEvent) -> str:
     for key, why in event.rejected.items():
         if key in columns:
-            return (
-                f"The scoring program wrote a score that cannot be ranked: {key!r} {why}. "
-                "The organizer has to mend the scoring program; this does not use up a try."
-            )
+            return f"The scoring program wrote a score that cannot be ranked: {key!r} {why}."
     for key, value in event.scores.items():
         if key in columns and not (math.isfinite(value) and abs(value) < 1e300):
             return f"The scoring program wrote {value!r} for {key!r}; a finite number is needed."

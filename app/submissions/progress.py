@@ -9,6 +9,8 @@ from typing import Any
 from app.submissions.models import Run, State
 from worker.contract import Step
 
+_SHORTEST_S = 0.005
+
 
 @dataclass(frozen=True)
 class StepRow:
@@ -48,12 +50,20 @@ def steps(run: Run, received_at: datetime, *, is_over: bool, on_board: bool) -> 
     for place, name in enumerate(NAMES):
         if place < reached:
             state = "failed" if name in failed else "done"
+            if name == "ingestion" and state == "done" and _was_nothing(run):
+                state = "skipped"
         elif place == reached:
             state = _state_here(run, is_over=is_over)
         else:
             state = "waiting" if not State(run.state).is_terminal else "skipped"
-        rows.append(StepRow(name, state, seconds.get(name) if place <= reached else None))
+        is_timed = place <= reached and state != "skipped"
+        rows.append(StepRow(name, state, seconds.get(name) if is_timed else None))
     return rows
+
+
+def _was_nothing(run: Run) -> bool:
+    """Tell whether no program ran during ingestion: none starts and ends in so short a time."""
+    return bool(run.step_seconds.get(Step.INGEST, _SHORTEST_S) < _SHORTEST_S)
 
 
 def _reached(run: Run, *, is_over: bool, on_board: bool) -> int:

@@ -36,6 +36,13 @@ def test_running_run_shows_how_long_past_steps_took() -> None:
     assert rows["ranked"] == ("waiting", None)
 
 
+def test_ingestion_without_a_program_is_skipped() -> None:
+    times = {"fetch": 1.0, "ingest": 0.0001, "score": 2.0}
+    rows = shown(state=State.FINISHED, step="upload", step_seconds=times, is_over=True)
+    assert rows["ingestion"] == ("skipped", None)
+    assert rows["scoring"] == ("done", 2.0)
+
+
 def test_failed_run_shows_where_it_failed_and_skips_the_rest() -> None:
     rows = shown(state=State.FAILED, step="ingest", started_at=NOW, ended_at=NOW)
     assert rows["fetching"][0] == "done"

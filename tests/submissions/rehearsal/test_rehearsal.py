@@ -169,7 +169,7 @@ def test_table_shows_scores_reasons_and_whose_they_are(
     assert shown.count(">0.75<") == 3
     assert "Rehearsed, 2 of 2 solutions scored." in olga.get(f"{address}/manage").text
     link = f"/submissions/{rehearsals()[-1].id}"
-    assert f'href="{link}"' in shown
+    assert f'href="{link}?run=' in shown
     assert "A rehearsal: a sample solution" in olga.get(link).text
 
 
