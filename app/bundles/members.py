@@ -124,6 +124,15 @@ class Members:
         return f"“{member.removeprefix(f'{self.root}/') if self.root else member}”"
 
 
+def least_bytes(archive: Archive, ref: FileRef) -> int:
+    """Return how many bytes a reference surely takes, before anything of it is read."""
+    if not ref.is_folder and not ref.packing:
+        return archive.members[ref.member].size
+    files = archive.files(ref.member) if ref.is_folder else [archive.members[ref.member]]
+    packed = [one.info for one in files if one.info.compress_type == zipfile.ZIP_DEFLATED]
+    return sum(info.compress_size for info in packed) * 9 // 10  # another Deflate may do better
+
+
 def write(archive: Archive, ref: FileRef, out: BinaryIO) -> None:
     """Write what a reference to the archive means to ``out``; a folder becomes a zip of its contents.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -36,6 +36,8 @@ from app.platform.storage import ObjectRef
 from app.policy import Viewer
 from app.resources import services as resources
 from app.resources.models import FileKind, StoredFile
+from app.resources.space import queries as space
+from app.resources.space.queries import NoRoom
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +83,9 @@ def run_import(import_id: int, clock: Clock) -> None:
         problems = error.problems
     except BadArchive as error:
         problems = places.of_zip(error, work.file.file_name)
+    except NoRoom as lack:
+        name = work.file.file_name
+        problems = [Problem(name, lack.found, lack.expected, lack.sentence, lack.hint)]
     except AppError as error:
         problems = [_stopped(work, error)]
     finally:
@@ -151,10 +156,10 @@ def _unpack(work: _Work) -> None:
             object_keys=_as_keys(work.stored),
         )  # fmt: skip
         competitions.store_logo(draft, logo)
-        files = {}
+        files: dict[FileRef, StoredFile] = {}
         for ref, kind in kinds.items():
-            name = _name(reading, ref)
-            files[ref] = _store(work, bundle, ref, kind, name, targets[ref])
+            name, before = _name(reading, ref), _total(files)
+            files[ref] = _store(work, bundle, ref, kind, name, targets[ref], before)
             _say(work, files_done=len(files))
     _finish(work, draft, files, logo)
 
@@ -164,7 +169,18 @@ def _understood(bundle: Archive, work: _Work) -> tuple[CompetitionDraft, BundleR
     reading = checking.understood(bundle, work.owner)
     if reading.draft is None:
         raise InvalidDraft(reading.problems)
+    refs = competitions.files_to_store(reading.draft)
+    _check_room(work, sum(members.least_bytes(bundle, ref) for ref in refs))
+    release()
     return reading.draft, reading
+
+
+def _check_room(work: _Work, size_bytes: int) -> None:
+    space.check_room(work.owner_id, size_bytes, "What this bundle holds")
+
+
+def _total(files: Mapping[FileRef, StoredFile]) -> int:
+    return sum(file.size_bytes for file in files.values())
 
 
 def _name(reading: BundleReading, ref: FileRef) -> str:
@@ -181,11 +197,14 @@ def _becomes_zip(ref: FileRef) -> bool:
 
 
 def _store(
-    work: _Work, bundle: Archive, ref: FileRef, kind: FileKind, name: str, place: ObjectRef
-) -> StoredFile:
+    work: _Work, bundle: Archive, ref: FileRef, kind: FileKind, name: str, place: ObjectRef,
+    before: int,
+) -> StoredFile:  # fmt: skip
     with tempfile.TemporaryFile() as content:
         members.write(bundle, ref, content)
         size = content.tell()
+        _check_room(work, before + size)  # known exactly only now: folders are zipped
+        release()
         file = resources.store_file(
             work.owner_id,
             kind,
@@ -210,6 +229,7 @@ def _finish(
     now = work.clock()
     with unit_of_work():
         row = progress.under_way(BundleImport, work.import_id)
+        _check_room(work, _total(files))  # others may have been faster; from here on nobody is
         competition = competitions.create(work.owner, draft, files, now=now, logo=logo)
         row.state = ImportState.FINISHED
         row.competition_id = competition.id

@@ -129,6 +129,7 @@ def receive(
     space.check_room(owner_of(actor), size)
     release()
     file = store_file(owner_of(actor), kind, name, stream, size, now=now, limit_bytes=limit)
+    _check_more_room(owner_of(actor), size, file.ref)  # others may have been faster meanwhile
     db.session.add(file)
     db.session.flush()
     return file
@@ -258,7 +259,7 @@ def owner_of(actor: Viewer) -> int:
 
 
 def _check_more_room(owner_id: int, size_bytes: int, kept: ObjectRef) -> None:
-    """Refuse what is larger than announced and does not fit; its copy goes, too."""
+    """Refuse what is stored already and does not fit; it goes."""
     try:
         space.check_room(owner_id, size_bytes)
     except TooLarge:

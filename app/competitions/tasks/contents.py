@@ -10,13 +10,17 @@ from uuid import UUID
 
 from app.competitions import validity
 from app.competitions.drafts import FileRef, Problem, TaskDraft
+from app.competitions.services import InvalidDraft
 from app.competitions.tasks.drafts import ROLES, Incoming
 from app.errors import AppError
+from app.platform.db import release
 from app.platform.storage import ObjectRef
 from app.policy import Viewer
 from app.resources import limits, queries
 from app.resources import services as resources
 from app.resources.models import FileKind, StoredFile
+from app.resources.space import queries as space
+from app.resources.space.queries import NoRoom
 
 
 def wanted(draft: TaskDraft) -> Iterator[tuple[FileKind, FileRef]]:
@@ -60,15 +64,23 @@ def usable(
 def stored(
     owner_id: int, draft: TaskDraft, incoming: Mapping[FileRef, Incoming], *, now: datetime
 ) -> Iterator[Mapping[FileRef, StoredFile]]:
-    """Store the files that come with a task; whatever ends the work inside, nothing stays behind."""
+    """Store the files that come with a task; whatever ends the work inside, nothing stays behind.
+
+    Raises:
+        InvalidDraft: they do not fit into what the owner may keep.
+    """
     places: list[ObjectRef] = []
     is_over = False
     try:
-        files = {}
+        files: dict[FileRef, StoredFile] = {}
         for kind, ref in wanted(draft):
             if ref in incoming and ref not in files:
                 places.append(resources.new_place(kind))
-                files[ref] = _store(owner_id, kind, incoming[ref], places[-1], now)
+                before = sum(file.size_bytes for file in files.values())
+                files[ref] = _store(owner_id, kind, incoming[ref], places[-1], now, before)
+        if files:  # once more: others may have been faster, and from here on nobody is
+            largest = max(files.values(), key=lambda file: file.size_bytes)
+            _check_room(owner_id, largest.kind, sum(file.size_bytes for file in files.values()))
         yield files
         is_over = True
     finally:
@@ -76,12 +88,23 @@ def stored(
             resources.forget(places)
 
 
+def _check_room(owner_id: int, kind: str, size_bytes: int) -> None:
+    try:
+        space.check_room(owner_id, size_bytes, "What comes with the task")
+    except NoRoom as lack:
+        problem = Problem(kind, lack.found, lack.expected, lack.sentence, lack.hint)
+        raise InvalidDraft([problem]) from lack
+
+
 def _store(
-    owner_id: int, kind: FileKind, one: Incoming, place: ObjectRef, now: datetime
+    owner_id: int, kind: FileKind, one: Incoming, place: ObjectRef, now: datetime, before: int
 ) -> StoredFile:
+    """Store one file; ``before`` is how many bytes came with the task already."""
     with tempfile.TemporaryFile() as content:
         one.write(content)
         size = content.tell()
+        _check_room(owner_id, kind, before + size)
+        release()
         return resources.store_file(
             owner_id, kind, one.file_name, content, size, now=now, place=place
         )

@@ -88,19 +88,32 @@ def used_bytes(user_id: int) -> int:
     return int(files or 0) + besides
 
 
-def check_room(user_id: int, size_bytes: int) -> None:
-    """Raise unless a file of this size fits into what a person may keep.
+class NoRoom(TooLarge):
+    """Something does not fit into what a person may keep; said in numbers, and in pieces."""
+
+    hint = "Delete what you no longer need, or ask an administrator for more."
+
+    def __init__(self, what: str, size_bytes: int, used_bytes: int, quota: int) -> None:
+        self.found = f"{in_gib(size_bytes)} GiB"
+        self.expected = f"at most {in_gib(max(0, quota - used_bytes))} GiB"
+        used = f"you use {in_gib(used_bytes)} of {in_gib(quota)} GiB"
+        self.sentence = f"{what} has {self.found}, and {used}."
+        super().__init__(f"{self.sentence} {self.hint}")
+
+
+def check_room(user_id: int, size_bytes: int, what: str = "This file") -> None:
+    """Raise unless something of this size fits into what a person may keep.
+
+    Whoever writes down in the same transaction that it is kept cannot be overtaken: uploads of one
+    person are judged in turn.
 
     Raises:
-        TooLarge: it does not; the sentence says the numbers.
+        NoRoom: it does not; the sentence says the numbers.
     """
     db.session.execute(select(User.id).where(User.id == user_id).with_for_update())  # in turn
     used, quota = used_bytes(user_id), quota_bytes(user_id)
     if used + size_bytes > quota:
-        raise TooLarge(
-            f"This file has {in_gib(size_bytes)} GiB, and you use {in_gib(used)} of "
-            f"{in_gib(quota)} GiB. Delete what you no longer need, or ask an administrator for more."
-        )
+        raise NoRoom(what, size_bytes, used, quota)
 
 
 def in_gib(size_bytes: int) -> str:
