@@ -1,7 +1,8 @@
 """What each user of the runs Redis may do: one table for ./run, containers, cron and the tests.
 
-A machine's user reaches the keys of its own queue and nothing else; the app's user only writes; the
-keeper makes machines' users, so it could make any: it is held by cron and the command line alone.
+A machine's user reaches the keys of its own queue and nothing else; the app's user only writes, and
+asks whether a message still lies where it was put; the keeper makes machines' users, so it could
+make any: it is held by cron and the command line alone.
 
 Source: Redis ACL documentation, "Selectors" and "Key permissions".
 """
@@ -20,6 +21,7 @@ _APP = (
     "resetchannels", "-@all", *_HELLO, "+multi", "+exec",
     "+discard", "+sadd", "+hset", "+expire", "+rpush", "+lrem", "+llen", "+del", "+publish",
     "%W~rq:job:*", "%W~rq:queue:*", "%W~rq:queues", "&rq:pubsub:*",
+    "(+lpos %R~rq:queue:*)",
 )  # fmt: skip
 
 _KEEPER = (

@@ -51,6 +51,9 @@ class Carrier(Protocol):
     def depth(self, queue_id: str) -> int:
         """Return how many messages wait on a compute queue."""
 
+    def holds(self, queue_id: str, job_id: str) -> bool:
+        """Return whether a message still waits on a compute queue."""
+
 
 class RedisCarrier:
     """The two Redis servers."""
@@ -86,6 +89,11 @@ class RedisCarrier:
         with _reachable():
             length: int = self._runs.llen(f"rq:queue:{queue_id}")
             return length
+
+    def holds(self, queue_id: str, job_id: str) -> bool:
+        """See :class:`Carrier`."""
+        with _reachable():
+            return self._runs.lpos(f"rq:queue:{queue_id}", job_id) is not None
 
     def private_for_worker(self) -> Redis:
         """Return a patient connection to the private Redis, for our own job worker."""

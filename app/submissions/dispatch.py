@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -120,7 +120,11 @@ def _open(run_id: int, queue: ComputeQueue, now: datetime) -> _Message:
     spec = runs.specify(run, run.submission.phase, queue.qid, token)
     attempt.limits = runs.limits_of(spec)
     outcome.refresh_state(run.submission_id)
-    return _Message(f"{queue.qid}-{run.id}-{attempt.number}", spec)
+    return _Message(_job_id(queue.qid, run.id, attempt.number), spec)
+
+
+def _job_id(qid: str, run_id: int, attempt: int) -> str:
+    return f"{qid}-{run_id}-{attempt}"
 
 
 def _send(message: _Message, now: datetime) -> None:
@@ -144,21 +148,31 @@ def sweep(*, now: datetime) -> int:
     """Find what Redis or a machine forgot, and queue it again; returns how many runs."""
     with reading():
         late = db.session.execute(
-            select(ComputeQueue.id, ComputeQueue.qid)
-            .where(ComputeQueue.id.in_(_unclaimed(now).with_only_columns(Run.queue_id)))
-            .order_by(ComputeQueue.id)
+            _unclaimed(now)
+            .join(ComputeQueue, ComputeQueue.id == Run.queue_id)
+            .with_only_columns(Run.id, Run.attempt, ComputeQueue.qid)
         ).all()
         is_due = bool(late) or db.session.scalar(_silent(now).limit(1)) is not None
     if not is_due:
         return 0
-    # A message that still lies there needs no second one, however long its machine is busy.
-    empty = [queue_id for queue_id, qid in late if _depth(qid) == 0]
+    lost = _forgotten([(run_id, qid, _job_id(qid, run_id, n)) for run_id, n, qid in late])
     with unit_of_work():
         if is_postgresql() and not db.session.scalar(
             text("select pg_try_advisory_xact_lock(:key)"), {"key": _SWEEPER_LOCK}
         ):
             return 0  # another sweeper is at it
-        return _sweep_unclaimed(empty, now) + _sweep_silent(now)
+        return _sweep_unclaimed(lost, now) + _sweep_silent(now)
+
+
+def _forgotten(sent: Iterable[tuple[int, str, str]]) -> list[int]:
+    """Return the runs whose message is gone, of all by id, queue and message.
+
+    One that still lies there needs no second one, however long its machine is busy.
+    """
+    try:
+        return [run_id for run_id, qid, job in sent if not queueing.carrier().holds(qid, job)]
+    except Unavailable:
+        return []  # not knowable now; look again in the next round
 
 
 def _unclaimed(now: datetime) -> Select[tuple[int]]:
@@ -176,9 +190,9 @@ def _silent(now: datetime) -> Select[tuple[int]]:
     )
 
 
-def _sweep_unclaimed(empty_queues: Sequence[int], now: datetime) -> int:
+def _sweep_unclaimed(lost: Collection[int], now: datetime) -> int:
     """Queue again what was sent on queues that have forgotten it."""
-    late = _unclaimed(now).where(Run.queue_id.in_(empty_queues))
+    late = _unclaimed(now).where(Run.id.in_(lost))
     swept = 0
     for run in _still(late):
         outcome.hand_back(run, run.attempt, "No machine claimed it in time.", now=now)

@@ -28,6 +28,10 @@ class FakeCarrier:
         self._check()
         return sum(1 for queue, _, _ in self.runs if queue == queue_id)
 
+    def holds(self, queue_id: str, job_id: str) -> bool:
+        self._check()
+        return any((queue, job) == (queue_id, job_id) for queue, job, _ in self.runs)
+
     def _check(self) -> None:
         if self.down:
             raise Unavailable("The queue does not answer. Nothing is lost; it is sent later.")

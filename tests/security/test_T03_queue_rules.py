@@ -141,6 +141,8 @@ def test_whole_life_of_the_site_breaks_no_rule(runs_server: RunsServer, admin: R
         job_id = f"{runs_server.queue_id}-7-{number}"
         carrier.send_run(runs_server.queue_id, job_id, _spec(runs_server).to_json(), 60)
     assert carrier.depth(runs_server.queue_id) == 3
+    assert carrier.holds(runs_server.queue_id, f"{runs_server.queue_id}-7-2")
+    assert not carrier.holds(runs_server.queue_id, f"{runs_server.queue_id}-7-3")
     assert admin.acl_log() == []
     kept = admin.hgetall(f"rq:job:{runs_server.queue_id}-7-0")
     assert kept[b"description"] == b"run 7"

@@ -125,7 +125,19 @@ def test_message_that_still_lies_on_its_queue_is_not_sent_again(
     assert (run.state, run.attempt) == (State.SENT, 1)
 
 
-def test_slow_redis_is_asked_once_and_outside_of_any_transaction(
+def test_message_that_redis_forgot_is_sent_again_beside_others_that_lie_there(
+    one_task: Phase, pavel: User, carrier: FakeCarrier
+) -> None:
+    submit(one_task, "pavel")
+    submit(one_task, "pavel")
+    dispatch.dispatch(now=NOW)
+    _, forgotten, _ = carrier.runs.pop(0)
+    assert dispatch.sweep(now=NOW + timedelta(seconds=121)) == 1
+    (run,) = db.session.scalars(select(Run).where(Run.state == State.QUEUED))
+    assert forgotten.endswith(f"-{run.id}-1")
+
+
+def test_redis_is_asked_outside_of_any_transaction(
     one_task: Phase, pavel: User, carrier: FakeCarrier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit(one_task, "pavel")
@@ -133,13 +145,13 @@ def test_slow_redis_is_asked_once_and_outside_of_any_transaction(
     dispatch.dispatch(now=NOW)
     asked = []
 
-    def depth(_queue: str) -> int:
+    def holds(_queue: str, _job: str) -> bool:
         asked.append(db.session().in_transaction())
-        return 0
+        return False
 
-    monkeypatch.setattr(carrier, "depth", depth)
+    monkeypatch.setattr(carrier, "holds", holds)
     assert dispatch.sweep(now=NOW + timedelta(seconds=121)) == 2
-    assert asked == [False]
+    assert asked == [False, False]
 
 
 def test_run_that_was_claimed_although_redis_seemed_away_stays_with_its_machine(
