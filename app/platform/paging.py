@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, func, select
 
 from app.platform.db import db
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 @dataclass(frozen=True)
@@ -44,24 +45,30 @@ class Page(Generic[T]):
 
 
 def ids(wanted: Select[tuple[int]], number: int, size: int) -> tuple[Sequence[int], int]:
-    """Return the ids on a page, and how many there are on all pages, mostly in one statement.
+    """Return the ids on a page, and how many there are on all pages; see :func:`keys`."""
+    found, total = keys(wanted, number, size)
+    return [row_id for (row_id,) in found], total
 
-    What a page shows is asked for by these ids afterwards: so the database sorts and counts by what
+
+def keys(wanted: Select[Any], number: int, size: int) -> tuple[Sequence[tuple[Any, ...]], int]:
+    """Return the keys on a page, and how many there are on all pages, mostly in one statement.
+
+    What a page shows is asked for by these keys afterwards: so the database sorts and counts by what
     a list is chosen and sorted by, and reads whole rows for one page only.
     """
     one_page = wanted.limit(size).offset((number - 1) * size)
     found = db.session.execute(one_page.add_columns(func.count().over())).all()
     if found:
-        return [row_id for row_id, _total in found], found[0][1]
+        return [tuple(row[:-1]) for row in found], found[0][-1]
     if number == 1:
         return [], 0
     return [], db.session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
 
 
-def in_order(found: Iterable[T], ids: Sequence[int], id_of: Callable[[T], int]) -> list[T]:
-    """Return what was found by ids in the order of these."""
-    by_id = {id_of(one): one for one in found}
-    return [by_id[one] for one in ids if one in by_id]
+def in_order(found: Iterable[T], keys: Sequence[K], key_of: Callable[[T], K]) -> list[T]:
+    """Return what was found by keys in the order of these."""
+    by_key = {key_of(one): one for one in found}
+    return [by_key[one] for one in keys if one in by_key]
 
 
 def page_number(text: str | None) -> int:

@@ -75,7 +75,6 @@ def listing(viewer: Viewer, filters: Filters, page: int) -> paging.Page[BundleRo
                 kept.c.title.icontains(word, autoescape=True),
             )
         )
-    total = db.session.scalar(select(func.count()).select_from(kept).where(*where)) or 0
     columns: dict[str, ColumnElement[Any]] = {
         "created": kept.c.created_at, "name": func.lower(kept.c.name), "size": kept.c.size_bytes,
     }  # fmt: skip
@@ -83,10 +82,11 @@ def listing(viewer: Viewer, filters: Filters, page: int) -> paging.Page[BundleRo
     order: Sequence[ColumnElement[Any]] = (column.asc(), kept.c.what, kept.c.id)
     if filters.sort.startswith("-"):
         order = (column.desc(), kept.c.what, kept.c.id.desc())
-    found = db.session.execute(
-        select(kept).where(*where).order_by(*order).limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)
-    )
-    return paging.Page([BundleRow(*row) for row in found], page, PAGE_SIZE, total)
+    wanted = select(kept.c.what, kept.c.id).where(*where).order_by(*order)
+    keys, total = paging.keys(wanted, page, PAGE_SIZE)
+    found = db.session.execute(select(kept).where(kept.c.id.in_([row_id for _, row_id in keys])))
+    rows = paging.in_order((BundleRow(*row) for row in found), keys, lambda row: (row.what, row.id))
+    return paging.Page(rows, page, PAGE_SIZE, total)
 
 
 def _kept(user_id: int | None) -> CompoundSelect[Any]:
