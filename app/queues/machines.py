@@ -87,7 +87,9 @@ def rotate(actor: Viewer, queue: ComputeQueue, machine: Machine, *, now: datetim
         Refused: its secrets are not made here, or it was revoked.
     """
     _require_ours(actor, queue, machine)
-    machine.old_token_hash, machine.old_broker_hash = machine.token_hash, machine.broker_hash
+    if machine.old_until is None or machine.old_until <= now:
+        machine.old_token_hash, machine.old_broker_hash = machine.token_hash, machine.broker_hash
+    # Else nobody has used what is replaced now, and the machine still has what was before.
     machine.old_until = now + OLD_FOR
     return _new_secrets(machine, queue)
 

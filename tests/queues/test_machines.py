@@ -123,6 +123,31 @@ def test_both_secrets_count_until_the_machine_uses_the_new_ones(
     beat(new.token)
 
 
+def test_second_click_leaves_the_machine_the_secrets_that_it_has(
+    olga: Viewer, queue: ComputeQueue
+) -> None:
+    old = machines.add(olga, queue, "gpu-1", now=NOW)
+    unseen = machines.rotate(olga, queue, old.machine, now=NOW)
+    newest = machines.rotate(olga, queue, old.machine, now=NOW)
+    beat(old.token)
+    with pytest.raises(NotFound):
+        beat(unseen.token)
+    beat(newest.token)
+    with pytest.raises(NotFound):
+        beat(old.token)
+
+
+def test_secrets_whose_time_is_over_do_not_come_back_with_the_next_ones(
+    olga: Viewer, queue: ComputeQueue
+) -> None:
+    first = machines.add(olga, queue, "gpu-1", now=NOW)
+    second = machines.rotate(olga, queue, first.machine, now=NOW)
+    machines.rotate(olga, queue, first.machine, now=NOW + machines.OLD_FOR)
+    beat(second.token)
+    with pytest.raises(NotFound):
+        beat(first.token)
+
+
 def test_token_of_a_machine_without_access_counts_no_more(
     olga: Viewer, queue: ComputeQueue
 ) -> None:
