@@ -55,7 +55,7 @@ class Gone(Exception):
 
 
 class Unknown(Gone):
-    """The app itself says that it knows no such token; what stands before it may say 404, too."""
+    """The app says that it knows no such token."""
 
 
 class App:
@@ -72,9 +72,10 @@ class App:
         """Post JSON and return the answer's body.
 
         Raises:
-            Away: no answer, 429 or 5xx.
+            Away: no answer, 429 or 5xx, or an answer that is not the app's: what stands before it
+                may say 404, too, while the app is being replaced.
             Unknown: the app knows no such token.
-            Gone: any other refusal; the reason is in the text.
+            Gone: any other refusal of the app's; the reason is in the text.
         """
         headers = {
             "Authorization": f"Bearer {token}", "Content-Type": "application/json", **self._machine,
@@ -89,8 +90,10 @@ class App:
             return reply.data
         if reply.status >= 500 or reply.status in (408, 425, 429):
             raise Away(f"status {reply.status}")
+        if not _is_said_by_the_app(reply.data):
+            raise Away(f"status {reply.status}, not of the app")
         why = f"status {reply.status} {reply.data[:300].decode(errors='replace')}"
-        raise Unknown(why) if reply.status == 404 and _is_said_by_the_app(reply.data) else Gone(why)
+        raise Unknown(why) if reply.status == 404 else Gone(why)
 
     def close(self) -> None:
         """Close every connection."""

@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 
@@ -35,6 +36,9 @@ from app.submissions import migration as phase_migration
 from worker.guard import SafeQueue, SafeWorker, worker_name
 
 log = logging.getLogger(__name__)
+
+_HEARD_WITHIN_S = 20.0
+"""A worker asks a site that was away again after at most 10 s, and may wait 5 s for a connection."""
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -103,7 +107,7 @@ def jobs() -> None:
 def cron() -> None:
     """Sweep, dispatch and let machines in every few seconds until stopped."""
     stop = threading.Event()
-    duties = [_sweep, _tend_uploads, _migrate_phases, downloads.add_up, *_doors()]
+    duties = [_sweeping(), _tend_uploads, _migrate_phases, downloads.add_up, *_doors()]
 
     def ask(_number: int, _frame: FrameType | None) -> None:
         stop.set()
@@ -160,10 +164,28 @@ def _migration_into(phase_id: int) -> Callable[[], object]:
     return migrate_into_phase
 
 
-def _sweep() -> None:
-    if swept := dispatch.sweep(now=now()):
-        event(log, "cron.swept", runs=swept)
-    dispatch.dispatch(now=now())
+def _sweeping() -> Callable[[], None]:
+    """Return the duty that sweeps and dispatches.
+
+    A site that was away has heard nobody, and leases went by meanwhile. So after the start, a
+    failed round, or a long gap between two, machines have some time to be heard before runs are
+    taken from them.
+    """
+    well_since = last = datetime.min.replace(tzinfo=UTC)
+
+    def sweep() -> None:
+        nonlocal well_since, last
+        moment, grace = now(), timedelta(seconds=min(_HEARD_WITHIN_S, settings().lease_s))
+        if moment - last > grace:
+            well_since = moment
+        last = datetime.min.replace(tzinfo=UTC)  # should this round fail
+        swept = dispatch.sweep(now=moment, takes_silent=moment - well_since >= grace)
+        if swept:
+            event(log, "cron.swept", runs=swept)
+        dispatch.dispatch(now=moment)
+        last = moment
+
+    return sweep
 
 
 def _tend_uploads() -> None:

@@ -144,16 +144,21 @@ def _send(message: _Message, now: datetime) -> None:
                 outcome.hand_back(run, spec.attempt, why, now=now, ring=False)
 
 
-def sweep(*, now: datetime) -> int:
-    """Find what Redis or a machine forgot, and queue it again; returns how many runs."""
+def sweep(*, now: datetime, takes_silent: bool = True) -> int:
+    """Find what Redis or a machine forgot, and queue it again; returns how many runs.
+
+    Args:
+        takes_silent: whether to take runs from machines whose lease is over; not where those had
+            no chance to be heard.
+    """
     with reading():
         late = db.session.execute(
             _unclaimed(now)
             .join(ComputeQueue, ComputeQueue.id == Run.queue_id)
             .with_only_columns(Run.id, Run.attempt, ComputeQueue.qid)
         ).all()
-        is_due = bool(late) or db.session.scalar(_silent(now).limit(1)) is not None
-    if not is_due:
+        is_silent = takes_silent and db.session.scalar(_silent(now).limit(1)) is not None
+    if not late and not is_silent:
         return 0
     lost = _forgotten([(run_id, qid, _job_id(qid, run_id, n)) for run_id, n, qid in late])
     with unit_of_work():
@@ -161,7 +166,7 @@ def sweep(*, now: datetime) -> int:
             text("select pg_try_advisory_xact_lock(:key)"), {"key": _SWEEPER_LOCK}
         ):
             return 0  # another sweeper is at it
-        return _sweep_unclaimed(lost, now) + _sweep_silent(now)
+        return _sweep_unclaimed(lost, now) + (_sweep_silent(now) if is_silent else 0)
 
 
 def _forgotten(sent: Iterable[tuple[int, str, str]]) -> list[int]:

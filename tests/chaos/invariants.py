@@ -21,8 +21,9 @@ QUERIES = {
         select r.id from runs r
         left join attempts a on a.run_id = r.id and a.number = r.attempt
         where r.state = 'running' and (a.lease_until is null or a.lease_until < :late)""",
-    "a run that was sent long ago and not claimed": """
-        select id from runs where state = 'sent' and (sent_at is null or sent_at < :late)""",
+    "a run that was sent long ago and not claimed, while its queue's machines have nothing to do": """
+        select r.id from runs r where r.state = 'sent' and (r.sent_at is null or r.sent_at < :late)
+        and not exists (select 1 from runs o where o.queue_id = r.queue_id and o.state = 'running')""",
     "a run that ended badly without a reason": """
         select id from runs where state in ('failed', 'cancelled') and coalesce(reason, '') = ''""",
     "a submission that ended badly without a reason": """

@@ -357,6 +357,15 @@ def test_silent_run_is_taken_away_and_tried_again(
         tell(sent[0], finished(2, score=1.0))
 
 
+def test_machine_that_could_not_be_heard_keeps_its_run(sent: list[dict[str, object]]) -> None:
+    tell(sent[0], started())
+    later = NOW + timedelta(seconds=61)
+    assert dispatch.sweep(now=later, takes_silent=False) == 0
+    tell(sent[0], now=later)
+    assert dispatch.sweep(now=later) == 0
+    assert run_of(sent[0]).state == State.RUNNING
+
+
 @pytest.mark.parametrize(
     ("step", "counted"), [("", 0), ("fetch", 0), ("unpack", 0), ("ingest", 1), ("score", 1)]
 )

@@ -47,6 +47,8 @@ class Site:
         self.batches: list[int] = []
         self.heartbeats: list[dict[str, Any]] = []
         self.downloads: list[str] = []
+        self.proxy_answers: list[int] = []
+        """Statuses that something before the app answers, one a request."""
         self.answers: list[int] = []
         """Statuses to answer event batches with before listening again."""
         self.object_answers: list[int] = []
@@ -137,6 +139,8 @@ class Site:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if not site.is_known:
                     self._say(404, b'{"error": "No machine has this token."}')
+                elif site.proxy_answers:
+                    self._say(site.proxy_answers.pop(0), b"<h1>Not here</h1>")
                 elif site.answers and (status := site.answers.pop(0)) != 200:
                     self._say(status, b'{"error": "as the test wished"}')
                 elif self.path == "/api/worker/heartbeat":

@@ -182,6 +182,18 @@ def test_steps_wait_for_each_other_and_travel_together(
     assert site.batches == [1, 5]
 
 
+@pytest.mark.parametrize("status", [301, 403, 404])
+def test_refusal_that_the_app_did_not_say_ends_no_attempt(
+    site: Site, reporter: Reporter, stops: list[Stop], status: int
+) -> None:
+    reporter.claim()
+    site.proxy_answers = [status, status]
+    reporter.finished({"a": 1.0}, {}, 0)
+    assert reporter.close(PATIENCE_S)
+    assert site.kinds() == [Kind.STARTED, Kind.FINISHED]
+    assert not stops
+
+
 def test_answers_are_told_apart(site: Site) -> None:
     app = App(site.url)
     site.answers = [500, 429, 404, 422]
