@@ -60,11 +60,12 @@ class Settings:
     default_image: str = "codalab/codalab-legacy:py37"
     """The container image of a benchmark that names none."""
     lease_s: int = 90
-    """How long a running attempt may stay silent before it counts as lost."""
+    """How long a running attempt may stay silent before it counts as lost. After the site itself was
+    away, machines have 20 s more to be heard."""
     sweep_s: float = 5.0
     """Seconds between two rounds of the sweeper and dispatcher."""
     sent_timeout_s: int = 120
-    """How long a dispatched attempt may stay unclaimed before it is sent again."""
+    """How long a dispatched attempt may stay unclaimed before it is sent again, should its queue be empty."""
     max_attempts: int = 3
     """How often a run is tried when machines or the platform fail."""
     run_memory_mib: int = 4096
