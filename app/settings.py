@@ -61,7 +61,7 @@ class Settings:
     """The container image of a benchmark that names none."""
     lease_s: int = 90
     """How long a running attempt may stay silent before it counts as lost. After the site itself was
-    away, machines have 20 s more to be heard."""
+    away, machines have 15 s more to be heard."""
     sweep_s: float = 5.0
     """Seconds between two rounds of the sweeper and dispatcher."""
     sent_timeout_s: int = 120

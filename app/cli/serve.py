@@ -37,7 +37,7 @@ from worker.guard import SafeQueue, SafeWorker, worker_name
 
 log = logging.getLogger(__name__)
 
-_HEARD_WITHIN_S = 20.0
+_HEARD_WITHIN_S = 15.0
 """A worker asks a site that was away again after at most 10 s, and may wait 5 s for a connection."""
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 

@@ -204,5 +204,9 @@ def _uses_a_try(submission: Submission) -> bool:
         return True
     if submission.state == State.CANCELLED:
         return any(run.step in (Step.SCORE, Step.UPLOAD) for run in submission.runs)
-    by_participant = any(run.blame == Blame.PARTICIPANT for run in submission.runs)
-    return by_participant and submission.phase.count_failed_submissions
+    blames = {run.blame for run in submission.runs}
+    if Blame.PARTICIPANT not in blames or Blame.PLATFORM in blames:
+        return False
+    # Scores of the other tasks are an answer of the hidden data, too.
+    is_scored = any(run.state == State.FINISHED for run in submission.runs)
+    return is_scored or submission.phase.count_failed_submissions

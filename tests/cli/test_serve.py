@@ -43,19 +43,19 @@ def rounds(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Rounds:
 
 
 def test_machines_are_heard_before_runs_are_taken_from_them(rounds: Rounds) -> None:
-    rounds.at(0, 10, 19, 20, 25)
+    rounds.at(0, 10, 14, 15, 25)
     assert rounds.took == [False, False, False, True, True]
 
 
 def test_site_that_was_away_hears_its_machines_first(rounds: Rounds) -> None:
-    rounds.at(0, 15, 30)
+    rounds.at(0, 12, 24)
     rounds.failure = RuntimeError("no database")
     rounds.at(35)
     rounds.failure = None
-    rounds.at(40, 55, 60)
+    rounds.at(40, 54, 55)
     assert rounds.took == [False, False, True, True, False, False, True]
 
 
 def test_site_that_slept_hears_its_machines_first(rounds: Rounds) -> None:
-    rounds.at(0, 15, 30, 600, 615, 620)
+    rounds.at(0, 12, 24, 600, 614, 615)
     assert rounds.took == [False, False, True, False, False, True]

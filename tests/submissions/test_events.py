@@ -142,6 +142,40 @@ def test_counted_failure_of_the_participant_uses_the_try(
     assert quota.allowance(phase, pavel.id, NOW).used == 1
 
 
+def test_failure_beside_a_scored_task_uses_the_try(
+    sent: list[dict[str, object]], phase: Phase, pavel: User
+) -> None:
+    # Who sees scores of all tasks but the one that crashes on purpose must not see them for nothing.
+    tell(sent[0], started(), finished(2, score=0.5))
+    tell(sent[1], started(), failed(2, Blame.PARTICIPANT))
+    assert quota.allowance(phase, pavel.id, NOW).used == 1
+
+
+def test_failure_of_the_platform_beside_one_of_the_participants_uses_no_try(
+    sent: list[dict[str, object]], phase: Phase, pavel: User, carrier: FakeCarrier
+) -> None:
+    with unit_of_work():
+        db.session.get_one(Phase, phase.id).count_failed_submissions = True
+    tell(sent[0], started(), failed(2, Blame.PARTICIPANT))
+    run_id = sent[1]["run_id"]
+    while submission_of(sent[0]).state != State.FAILED:
+        latest = [spec for _, _, spec in carrier.runs if spec["run_id"] == run_id][-1]
+        tell(latest, started(), failed(2, Blame.PLATFORM))
+    assert quota.allowance(phase, pavel.id, NOW).used == 0
+
+
+@pytest.mark.parametrize("blame", [Blame.ORGANIZER, Blame.PLATFORM])
+def test_failure_of_somebody_else_beside_a_scored_task_uses_none(
+    sent: list[dict[str, object]], phase: Phase, pavel: User, blame: Blame, carrier: FakeCarrier
+) -> None:
+    tell(sent[0], started(), finished(2, score=0.5))
+    run_id = sent[1]["run_id"]
+    while submission_of(sent[0]).state != State.FAILED:
+        latest = [spec for _, _, spec in carrier.runs if spec["run_id"] == run_id][-1]
+        tell(latest, started(), failed(2, blame))
+    assert quota.allowance(phase, pavel.id, NOW).used == 0
+
+
 def test_failed_submission_keeps_the_scores_of_its_finished_task(
     sent: list[dict[str, object]],
 ) -> None:
