@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -230,29 +230,6 @@ def _streams(run_ids: Sequence[int]) -> dict[int, set[str]]:
     for run_id, stream in rows:
         found.setdefault(run_id, set()).add(stream)
     return found
-
-
-def log_after(run: Run, streams: Collection[str], after: int) -> tuple[str, int]:
-    """Return the text of some streams beyond event ``after``, and the number of its last event.
-
-    Where one stream follows another it begins on a line of its own.
-    """
-    chunks = db.session.execute(
-        select(LogChunk.text, LogChunk.seq, LogChunk.stream)
-        .where(
-            LogChunk.run_id == run.id,
-            LogChunk.attempt == run.attempt,
-            LogChunk.stream.in_(streams),
-            LogChunk.seq > after,
-        )
-        .order_by(LogChunk.seq)
-    ).all()
-    parts: list[str] = []
-    for before, chunk in zip([None, *chunks], chunks, strict=False):
-        if before and before.stream != chunk.stream and not before.text.endswith("\n"):
-            parts.append("\n")
-        parts.append(chunk.text)
-    return "".join(parts), chunks[-1].seq if chunks else after
 
 
 def run_of(run_id: int, viewer: Viewer) -> tuple[Submission, Run]:

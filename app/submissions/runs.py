@@ -15,7 +15,7 @@ from app.platform.db import db
 from app.platform.logging import request_id
 from app.platform.storage import RUNS, ObjectRef
 from app.resources.models import StoredFile, TaskRevision
-from app.submissions.models import Attempt, Run, State, Submission, SubmissionNumber
+from app.submissions.models import Attempt, Run, Submission, SubmissionNumber
 from worker.contract import Claim, Download, Input, Output, RunSpec
 
 _FILE_NAMES = {
@@ -145,8 +145,3 @@ def claim(run: Run, attempt: Attempt, file: StoredFile, timeout_s: int) -> Claim
 def output_ref(attempt: Attempt, output: Output) -> ObjectRef:
     """Return where an attempt stores one of its outputs."""
     return ObjectRef(RUNS, f"{attempt.output_prefix}/{_FILE_NAMES[output]}")
-
-
-def is_waiting(run: Run) -> bool:
-    """Return whether a run has not reached a machine yet."""
-    return run.state in (State.HELD, State.QUEUED, State.SENT)

@@ -13,7 +13,6 @@ from sqlalchemy.engine import Connection
 
 GRACE = timedelta(seconds=10)
 """How long after its time a lost run may wait for the next round."""
-LIVE = "('queued', 'sent', 'running')"
 TERMINAL = "('finished', 'failed', 'cancelled')"
 
 QUERIES = {

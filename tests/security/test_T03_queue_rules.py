@@ -81,6 +81,64 @@ def test_machine_may_do_nothing_about_any_foreign_key(
     }
 
 
+HELLO = {"info|server", "ping", "client|setname"}
+GRANTED = {
+    "machine": HELLO | {
+        "multi", "exec", "discard", "watch", "unwatch", "exists", "expire", "persist", "del", "set",
+        "get", "hset", "hget", "hgetall", "hdel", "hincrby", "hincrbyfloat", "lmove", "blmove",
+        "lrange", "lrem", "sadd", "srem", "smembers", "zadd", "zrem", "zrange", "zrangebyscore",
+        "zremrangebyscore", "xadd", "subscribe", "unsubscribe",
+    },
+    "app": HELLO | {
+        "multi", "exec", "discard", "sadd", "hset", "expire", "rpush", "lrem", "llen", "del",
+        "publish",
+    },
+    "keeper": HELLO | {
+        "acl|setuser", "acl|deluser", "acl|getuser", "acl|save", "client|kill",
+    },
+}  # fmt: skip
+"""Every command a user may send about some key, or about none; whoever adds one says why here."""
+REACH = {
+    "machine": (
+        "~rq:queue:{q}", "~rq:queue:{q}:intermediate",
+        "~rq:queue:{q}:intermediate:first_seen:{q}-*", "~rq:job:{q}-*", "~rq:execution:{q}-*",
+        "~rq:executions:{q}-*", "~rq:wip:{q}", "~rq:worker:{q}-*", "~rq:workers:{q}",
+        "%W~rq:job::{q}-*", "%W~rq:results:{q}-*", "%W~rq:finished:{q}", "%W~rq:failed:{q}",
+        "%W~rq:clean_registries:{q}",
+    ),
+    "app": ("%W~rq:job:*", "%W~rq:queue:*", "%W~rq:queues"),
+    "keeper": (),
+}  # fmt: skip
+CHANNELS = {"machine": "&rq:pubsub:{q}-*", "app": "&rq:pubsub:*", "keeper": ""}
+
+
+def _spelt_out(admin: Redis, rules: str) -> set[str]:
+    """Return the commands of rules that a server has made shorter, such as +@transaction -watch."""
+    granted: set[str] = set()
+    first, *words = rules.split()
+    assert first == "-@all"
+    for word in words:
+        named = {word[1:]}
+        if word[1] == "@":
+            named = {one.decode() for one in _asked(admin, "ACL", "CAT", word[2:])}
+        granted = granted | named if word[0] == "+" else granted - named
+    return granted
+
+
+@pytest.mark.parametrize("user", GRANTED)
+def test_server_knows_these_rules_of_a_user_and_no_others(
+    runs_server: RunsServer, admin: Redis, user: str
+) -> None:
+    name = runs_server.queue_id if user == "machine" else user
+    found = _asked(admin, "ACL", "GETUSER", name)
+    newer = {"client|setinfo"} if b"client|setinfo" in found[b"commands"] else set()
+    assert _spelt_out(admin, found[b"commands"].decode()) == GRANTED[user] | newer
+    assert set(found[b"keys"].decode().split()) == {_named(one, runs_server) for one in REACH[user]}
+    assert found[b"channels"].decode() == _named(CHANNELS[user], runs_server)
+    suspended = {b"commands": b"-@all +exists", b"keys": b"%R~rq:suspended", b"channels": b""}
+    assert found[b"selectors"] == ([suspended] if user == "machine" else [])
+
+
 def test_this_test_sees_what_is_allowed(runs_server: RunsServer, admin: Redis) -> None:
     own = _allowed(admin, runs_server.queue_id, f"rq:job:{runs_server.queue_id}-1")
     assert {"hgetall", "hset", "del"} <= set(own)
