@@ -65,7 +65,7 @@ class Settings:
     sweep_s: float = 5.0
     """Seconds between two rounds of the sweeper and dispatcher."""
     sent_timeout_s: int = 120
-    """How long a dispatched attempt may stay unclaimed before it is sent again, should its queue be empty."""
+    """How long a dispatched attempt may stay unclaimed before it is sent again, should its message be gone."""
     max_attempts: int = 3
     """How often a run is tried when machines or the platform fail."""
     run_memory_mib: int = 4096

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol
 from flask import current_app
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 from app.errors import Unavailable
@@ -93,7 +93,13 @@ class RedisCarrier:
     def holds(self, queue_id: str, job_id: str) -> bool:
         """See :class:`Carrier`."""
         with _reachable():
-            return self._runs.lpos(f"rq:queue:{queue_id}", job_id) is not None
+            try:
+                return self._runs.lpos(f"rq:queue:{queue_id}", job_id) is not None
+            except ResponseError as error:
+                # A machine can spoil its own queue's key; that must not keep others from an answer.
+                if str(error).startswith("WRONGTYPE"):
+                    return False
+                raise
 
     def private_for_worker(self) -> Redis:
         """Return a patient connection to the private Redis, for our own job worker."""

@@ -161,6 +161,8 @@ def sweep(*, now: datetime, takes_silent: bool = True) -> int:
     if not late and not is_silent:
         return 0
     lost = _forgotten([(run_id, qid, _job_id(qid, run_id, n)) for run_id, n, qid in late])
+    if not lost and not is_silent:
+        return 0
     with unit_of_work():
         if is_postgresql() and not db.session.scalar(
             text("select pg_try_advisory_xact_lock(:key)"), {"key": _SWEEPER_LOCK}

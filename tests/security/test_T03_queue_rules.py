@@ -13,6 +13,7 @@ from rq.job import Job
 from rq.registry import FinishedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
+from app.errors import Unavailable
 from app.platform.queueing import RedisCarrier
 from tests.plugins.machine import RunsServer
 from worker.contract import RunSpec
@@ -109,6 +110,11 @@ REACH = {
     "app": ("%W~rq:job:*", "%W~rq:queue:*", "%W~rq:queues"),
     "keeper": (),
 }  # fmt: skip
+SELECTED = {
+    "machine": [("exists", "%R~rq:suspended")],
+    "app": [("lpos", "%R~rq:queue:*")],
+    "keeper": [],
+}  # fmt: skip
 CHANNELS = {"machine": "&rq:pubsub:{q}-*", "app": "&rq:pubsub:*", "keeper": ""}
 
 
@@ -135,8 +141,10 @@ def test_server_knows_these_rules_of_a_user_and_no_others(
     assert _spelt_out(admin, found[b"commands"].decode()) == GRANTED[user] | newer
     assert set(found[b"keys"].decode().split()) == {_named(one, runs_server) for one in REACH[user]}
     assert found[b"channels"].decode() == _named(CHANNELS[user], runs_server)
-    suspended = {b"commands": b"-@all +exists", b"keys": b"%R~rq:suspended", b"channels": b""}
-    assert found[b"selectors"] == ([suspended] if user == "machine" else [])
+    assert found[b"selectors"] == [
+        {b"commands": f"-@all +{command}".encode(), b"keys": key.encode(), b"channels": b""}
+        for command, key in SELECTED[user]
+    ]
 
 
 def test_this_test_sees_what_is_allowed(runs_server: RunsServer, admin: Redis) -> None:
@@ -204,6 +212,19 @@ def test_whole_life_of_the_site_breaks_no_rule(runs_server: RunsServer, admin: R
     assert admin.acl_log() == []
     kept = admin.hgetall(f"rq:job:{runs_server.queue_id}-7-0")
     assert kept[b"description"] == b"run 7"
+
+
+def test_machine_that_spoils_its_own_queue_stops_no_other(
+    runs_server: RunsServer, admin: Redis
+) -> None:
+    carrier = RedisCarrier("redis://127.0.0.1:1/0", runs_server.app_url)
+    with Redis.from_url(runs_server.worker_url) as machine:
+        machine.set(f"rq:queue:{runs_server.queue_id}", "no list")
+    assert carrier.holds(runs_server.queue_id, f"{runs_server.queue_id}-7-1") is False
+    with pytest.raises(Unavailable):
+        carrier.depth(runs_server.queue_id)  # nothing is sent there
+    carrier.send_run(OTHER, f"{OTHER}-7-1", _spec(runs_server).to_json(), 60)
+    assert carrier.holds(OTHER, f"{OTHER}-7-1") is True
 
 
 def test_worker_that_waits_and_ends_breaks_no_rule(runs_server: RunsServer, admin: Redis) -> None:
