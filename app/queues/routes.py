@@ -279,6 +279,7 @@ def revoke(queue_id: int, machine_id: int) -> Response:
 def revoke_now(queue_id: int, machine_id: int) -> Response:
     """End a machine's access."""
     queue, who = _kept(queue_id)
-    machines.revoke(who, queue, queries.get_machine(queue, machine_id), now=now())
-    url = url_for(".detail", queue_id=queue.id)
-    return done(url, message=_("The machine has no access any more."))
+    machine = queries.get_machine(queue, machine_id)
+    machines.revoke(who, queue, machine, now=now())
+    message = _("%(name)s has no access any more. Its worker ends by itself.", name=machine.name)
+    return done(url_for(".detail", queue_id=queue.id), message=message)

@@ -85,3 +85,51 @@ def test_organizer_needs_no_script(world: World, people: People) -> None:
     person.follow("Manage")
     person.press("Publish")
     expect(person.page.get_by_role("status").first).to_contain_text("The benchmark is published.")
+
+
+_TWO_PHASES = [
+    {"name": "Development", "start": "2025-01-01", "end": "2098-01-01", "tasks": [0]},
+    {"name": "Final", "start": "2099-01-01", "tasks": [0]},
+]
+
+
+def _says(person: Person, words: str) -> None:
+    expect(person.page.get_by_role("status").first).to_contain_text(words)
+
+
+def test_organizer_runs_again_and_migrates_without_a_script(world: World, people: People) -> None:
+    world.import_bundle("revised", benchmarks.bundle("A task that is revised", phases=_TWO_PHASES))
+    task = world.newest_task()
+    world.join("pavel", "revised")
+    world.wait(world.submit("pavel", "revised phase", benchmarks.result(0.5)))
+    person = people(world.stack, world.cookie("olga"), java_script_enabled=False)
+    person.go(world.path("tasks.detail", key=task))
+    person.follow("Change it")
+    person.page.get_by_label("Upload reference data").set_input_files(
+        {"name": "truth.zip", "mimeType": "application/zip", "buffer": benchmarks.result(1)}
+    )
+    person.press("Save")
+    expect(person.page.get_by_role("heading", name="Revision 2")).to_be_visible()
+
+    board = world.path("leaderboards.board", phase_id="revised phase")
+    person.go(board)
+    expect(person.page.get_by_role("main")).to_contain_text("A task was changed since")
+    person.follow("Run them again")
+    person.press("Run the only one again")
+    _says(person, "1 re-run is queued.")
+    end = time.monotonic() + PATIENCE_S
+    person.go(board)
+    while "A task was changed since" in person.page.get_by_role("main").inner_text():
+        assert time.monotonic() < end, "The re-run never took its place."
+        person.page.wait_for_timeout(300)
+        person.go(board)
+
+    person.go(world.path("organizing.phases", competition_id="revised"))
+    person.follow("Migrate 1 to Final")
+    expect(person.page.get_by_role("main")).to_contain_text("Final is not open yet.")
+    person.press("Migrate 1 to Final")
+    _says(person, "1 submission is migrated.")
+    expect(person.page.get_by_role("button", name="Migrate to Final")).to_be_disabled()
+    person.follow("Run all of Development again")
+    person.press("Run 1 submission again")
+    _says(person, "1 re-run is queued.")

@@ -151,6 +151,11 @@ class World:
             run_id = self._run(submission_id, place)
         release(self.stack.folder / "worker", run_id, word)
 
+    def newest_task(self) -> object:
+        """Return the key of the task that Olga made last."""
+        with self.app.app_context():
+            return tasks.page(self._viewer("olga"), tasks.Filters(), 1).rows[0].task.key
+
     def first_run(self, submission_id: int) -> int:
         """Return the id of a submission's first run."""
         with self.app.app_context():
