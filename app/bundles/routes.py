@@ -19,7 +19,7 @@ from app.platform.configured import settings
 from app.platform.limiting import limiter
 from app.platform.web import csrf, done, invalid, page, poll, receive_large_form
 from app.policy import Viewer
-from app.resources import services as resources
+from app.resources.arriving import services as arriving
 from app.resources.measuring import MIB
 from app.resources.models import FileKind
 
@@ -50,7 +50,7 @@ def create() -> Response:
     viewer = _viewer()
     receive_large_form((settings().upload_mib + 1) * MIB)
     try:
-        file = resources.take(viewer, FileKind.COMPETITION_BUNDLE, request, now=now())
+        file = arriving.take(viewer, FileKind.COMPETITION_BUNDLE, request, now)
         is_check = request.form.get("act") == "check"
         started = services.start(viewer, file, now=now(), is_check=is_check)
     except (Invalid, NotFound, Refused, TooLarge) as error:

@@ -20,6 +20,7 @@ _ZIPS: Mapping[FileKind, Limits] = {
     FileKind.SCORING_PROGRAM: archive.BUNDLE,
     FileKind.STARTING_KIT: archive.BUNDLE,
     FileKind.COMPETITION_BUNDLE: archive.BUNDLE,
+    FileKind.TASK_ZIP: archive.BUNDLE,
     FileKind.INPUT_DATA: archive.DATASET,
     FileKind.PUBLIC_DATA: archive.DATASET,
     FileKind.REFERENCE_DATA: archive.DATASET,

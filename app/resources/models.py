@@ -38,6 +38,7 @@ class FileKind(StrEnum):
     SCORING_PROGRAM = "scoring_program"
     STARTING_KIT = "starting_kit"
     COMPETITION_BUNDLE = "competition_bundle"
+    TASK_ZIP = "task_zip"
     SUBMISSION = "submission"
     SOLUTION = "solution"
 

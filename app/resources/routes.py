@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
-from flask import Blueprint, jsonify, make_response, redirect, request
+from flask import Blueprint, make_response, redirect, request
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
@@ -19,6 +19,8 @@ from app.resources.forms import UploadForm
 from app.resources.library import downloads
 from app.resources.library.downloads import Caller
 from app.resources.models import FileKind
+from app.resources.parts import services as parts
+from app.resources.parts.routes import ticket
 
 bp = Blueprint("resources", __name__)
 
@@ -37,14 +39,18 @@ def _viewer() -> Viewer:
 @limiter.limit("60 per minute; 600 per hour", key_func=person)
 @login_required
 def start_upload() -> Response:
-    """Tell the upload island where to send a file, and under which key it is known here."""
+    """Say where to send a file, and under which key it is known here.
+
+    In parts only to who asks for it: everybody else PUTs the whole file to one URL.
+    """
     form = UploadForm(request.values)
     if not form.validate():
         raise Invalid(" ".join(str(error) for errors in form.errors.values() for error in errors))
-    file, url = services.start_upload(
-        _viewer(), FileKind(form.kind.data), form.file_name.data, form.file_size.data, now=now()
-    )
-    return jsonify(url=url, headers={"Content-Type": "application/zip"}, key=file.key)
+    kind, name, size = FileKind(form.kind.data), form.file_name.data, form.file_size.data
+    if form.in_parts.data and size >= parts.FROM_BYTES:
+        changed = form.file_modified.data or 0
+        return ticket(parts.begin(_viewer(), kind, name, size, changed, now=now()), "")
+    return ticket(*services.start_upload(_viewer(), kind, name, size, now=now()))
 
 
 @bp.get("/files/<uuid:key>")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from app.errors import Forbidden, Invalid, NotFound, Refused, TooLarge, Unavailable
 from app.platform.db import after_commit, db, release
@@ -22,18 +22,6 @@ from app.resources.space import queries as space
 UPLOAD_LIFE = timedelta(hours=1)
 LINK_LIFE = timedelta(minutes=15)
 ABANDONED_AFTER = timedelta(days=1)
-
-
-class Sent(Protocol):
-    """A form that brings a file: its field ``file``, or ``upload_key`` of what was sent before."""
-
-    @property
-    def form(self) -> Mapping[str, str]:
-        """The text fields."""
-
-    @property
-    def files(self) -> Mapping[str, Any]:
-        """The files, each with ``filename`` and a seekable ``stream``."""
 
 
 def start_upload(
@@ -133,21 +121,6 @@ def receive(
     db.session.add(file)
     db.session.flush()
     return file
-
-
-def take(actor: Viewer, kind: FileKind, sent: Sent, *, now: datetime) -> StoredFile:
-    """Take the file of a form, whichever way it came; see the two functions above.
-
-    Raises:
-        NotFound: the upload is not known.
-        Invalid, TooLarge, Refused: there is no file, or it cannot be used.
-    """
-    if key := sent.form.get("upload_key", ""):
-        return complete_upload(actor, queries.get_upload(key, kind, actor), now=now)
-    file = sent.files.get("file")
-    if file is None or not file.filename:
-        raise Invalid("No file was chosen. Choose one.")
-    return receive(actor, kind, file.filename, file.stream, now=now)
 
 
 def store_file(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from app.competitions import lifecycle
 from app.competitions import queries as competitions
 from app.competitions.models import Competition, Phase
-from app.errors import AppError, Invalid, NotFound
+from app.errors import AppError, NotFound
 from app.platform import links, storage
 from app.platform.clock import now
 from app.platform.configured import settings
@@ -30,8 +30,8 @@ from app.platform.web import (
 )
 from app.policy import Act, Viewer, can
 from app.queues import queries as queues
-from app.resources import queries as resource_queries
 from app.resources import services as resources
+from app.resources.arriving import services as arriving
 from app.resources.measuring import MIB
 from app.resources.models import FileKind, StoredFile
 from app.submissions import (
@@ -105,21 +105,10 @@ def upload(phase_id: int) -> Response:
     viewer = _viewer()
     competition_id = competitions.get_phase(phase_id, viewer).competition_id
     try:
-        stored = _received(viewer)
+        stored = arriving.take(viewer, FileKind.SUBMISSION, request, now)
     except AppError as error:
         return _again(competition_id, phase_id, error, viewer)
     return done(url_for(".review", phase_id=phase_id, file=stored.key))
-
-
-def _received(viewer: Viewer) -> StoredFile:
-    if key := request.form.get("upload_key", ""):
-        sent = resource_queries.get_upload(key, FileKind.SUBMISSION, viewer)
-        return resources.complete_upload(viewer, sent, now=now())
-    part = request.files.get("file")
-    if part is None or not part.filename:
-        raise Invalid(_("Choose a zip file."))
-    stream = cast(BinaryIO, part.stream)
-    return resources.receive(viewer, FileKind.SUBMISSION, part.filename, stream, now=now())
 
 
 def _again(competition_id: int, phase_id: int, error: AppError, viewer: Viewer) -> Response:

@@ -80,6 +80,7 @@ class Upload {
     fields.set("file_name", file.name);
     fields.set("file_size", file.size);
     fields.set("file_modified", file.lastModified);
+    if (this.form.dataset.partsModule) fields.set("in_parts", "1");
     const { signal } = this.stop;
     try {
       const options = { method: "POST", body: fields, headers: this.headers(), signal };

@@ -6,6 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Response, Route, expect
 
 from tests.browser.conftest import People
@@ -16,10 +17,12 @@ PART = 16 * 1024**2
 _PART_3 = re.compile(r"[?&]partNumber=3(&|$)")
 
 
-def _large_zip(folder: Path) -> Path:
+def _large_zip(folder: Path, **texts: str) -> Path:
     path = folder / "numbers.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("zeros.bin", bytes(4 * PART + 1000))
+        for name, text in texts.items():
+            archive.writestr(name.replace("__", "."), text)
     return path
 
 
@@ -63,6 +66,40 @@ def test_upload_goes_on_after_a_lost_network_and_a_closed_page(
     person.context.unroute(_PART_3)  # the network is back, and the page finds out by itself
     expect(person.page.get_by_role("heading", name="Numbers", level=1)).to_be_visible()
     expect(person.page.get_by_role("link", name=re.compile("Download"))).to_be_visible()
+    assert sorted(taken) == [1, 2, 3, 4, 5]
+    person.problems.clear()  # failed loads, on purpose
+
+
+@pytest.mark.parametrize(
+    ("page", "button", "arrived"),
+    [
+        ("bundles.new", "Check", "The bundle cannot be imported"),
+        ("task_zips.new", "Upload task", "The task zip cannot be used"),
+        ("submissions.new", "Upload and review", "Review your submission"),
+    ],
+)
+def test_other_uploads_go_on_after_a_lost_network_too(
+    world: World, people: People, tmp_path: Path, page: str, button: str, arrived: str
+) -> None:
+    where = {"competition_id": "demo"} if page == "submissions.new" else {}
+    path = _large_zip(tmp_path, competition__yaml="version: 2", task__yaml="name: Triage")
+    person = people(world.stack, world.cookie("pavel"))
+    taken = _watch_parts(person)
+    person.context.route(_PART_3, lambda route: route.abort("internetdisconnected"))
+
+    def begin() -> None:
+        person.go(world.path(page, **where))
+        person.page.locator('input[type="file"]').set_input_files(path)
+        person.press(button)
+
+    begin()
+    expect(person.page.locator("[data-upload-status]")).to_contain_text("waiting for it to come")
+    person.page.close()
+    person.page = person.context.new_page()
+    begin()
+    expect(person.page.locator("[data-upload-status]")).to_contain_text("waiting for it to come")
+    person.context.unroute(_PART_3)
+    expect(person.page.get_by_role("main")).to_contain_text(arrived)
     assert sorted(taken) == [1, 2, 3, 4, 5]
     person.problems.clear()  # failed loads, on purpose
 

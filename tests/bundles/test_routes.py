@@ -123,7 +123,7 @@ def test_island_uploads_to_the_store_and_sends_the_key(
 
 
 BROKEN = {
-    "no file": ({"upload_key": ""}, "No file was chosen"),
+    "no file": ({"upload_key": ""}, "Choose a zip file"),
     "other type": (form("bundle.rar"), "not a zip file"),
     "empty": (form(raw=b""), "empty"),
     "no zip": (form(raw=b"hello"), "not a zip"),

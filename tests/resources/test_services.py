@@ -18,6 +18,7 @@ from app.platform.db import db, unit_of_work
 from app.platform.storage import ObjectRef
 from app.policy import ANONYMOUS, Viewer
 from app.resources import queries, services
+from app.resources.arriving import services as arriving
 from app.resources.models import FileKind, StoredFile
 from tests.conftest import make_settings
 from tests.factories import NOW, make_file, make_user
@@ -251,8 +252,8 @@ def test_form_without_a_file_is_refused(actor: Viewer) -> None:
         form: dict[str, str] = {"upload_key": ""}
         files: dict[str, object] = {}
 
-    with pytest.raises(Invalid, match="No file"):
-        services.take(actor, FileKind.SUBMISSION, Form(), now=NOW)
+    with pytest.raises(Invalid, match="Choose a zip"):
+        arriving.take(actor, FileKind.SUBMISSION, Form(), lambda: NOW)
 
 
 def test_owner_downloads_by_a_link_and_a_stranger_does_not(pavel: User) -> None:

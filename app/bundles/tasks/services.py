@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import BinaryIO
 
+from sqlalchemy import delete
+
 from app.bundles import members, places
 from app.bundles.fields import Note
 from app.bundles.tasks import zips
@@ -15,8 +17,11 @@ from app.competitions.tasks import services as tasks
 from app.competitions.tasks.drafts import Incoming
 from app.platform import archive
 from app.platform.archive import Archive, BadArchive
+from app.platform.db import after_commit, db, unit_of_work
+from app.platform.storage import ObjectRef
 from app.policy import Act, Viewer, require
-from app.resources.models import Task
+from app.resources import services as resources
+from app.resources.models import StoredFile, Task
 
 
 def create(
@@ -55,3 +60,22 @@ def create(
         name, lines = reading.manifest, reading.lines
         raise InvalidDraft(places.placed(name, one, lines) for one in error.problems) from error
     return made, reading.notes
+
+
+def create_from(actor: Viewer, file: StoredFile, *, now: datetime) -> tuple[Task, Sequence[Note]]:
+    """Make a task of a zip in the store, as :func:`create` does; the zip is given up either way."""
+    file_id, place, name = file.id, file.ref, file.file_name
+    try:
+        with resources.fetched(file) as here:
+            made = create(actor, name, here, now=now)
+    except BaseException:
+        with unit_of_work():
+            _give_up(file_id, place)
+        raise
+    _give_up(file_id, place)
+    return made
+
+
+def _give_up(file_id: int, place: ObjectRef) -> None:
+    after_commit(partial(resources.forget, (place,)))
+    db.session.execute(delete(StoredFile).where(StoredFile.id == file_id))

@@ -40,6 +40,7 @@ KIND_WORDS = {
     FileKind.STARTING_KIT: _("Starting kit"),
     FileKind.SOLUTION: _("Solution"),
     FileKind.COMPETITION_BUNDLE: _("Bundle"),
+    FileKind.TASK_ZIP: _("Task zip"),
     FileKind.SUBMISSION: _("Submission"),
 }
 

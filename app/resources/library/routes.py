@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, jsonify, request, url_for
+from flask import Blueprint, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
@@ -31,6 +31,7 @@ from app.resources.library.forms import (
 from app.resources.library.queries import FileState
 from app.resources.measuring import MIB
 from app.resources.models import FileKind, StoredFile
+from app.resources.parts.routes import ticket
 
 bp = Blueprint("library", __name__, url_prefix="/resources")
 
@@ -101,12 +102,7 @@ def start() -> Response:
         _viewer(), FileKind(form.kind.data), form.draft(), form.file_name.data,
         form.file_size.data, form.file_modified.data or 0, now=now(),
     )  # fmt: skip
-    if url:
-        return jsonify(url=url, headers={"Content-Type": "application/zip"}, key=file.key)
-    return jsonify(
-        parts_url=url_for("parts.next_parts", key=file.key),
-        cancel_url=url_for("parts.cancel", key=file.key), key=file.key,
-    )  # fmt: skip
+    return ticket(file, url)
 
 
 @bp.post("/new")

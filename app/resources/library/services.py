@@ -10,11 +10,12 @@ from app.errors import Forbidden, Invalid, Refused
 from app.platform.db import after_commit, db
 from app.policy import Act, Viewer, can, require
 from app.resources import services as resources
+from app.resources.arriving import services as arriving
+from app.resources.arriving.services import Sent
 from app.resources.library import queries, uses
 from app.resources.library.drafts import KINDS, FileDraft
 from app.resources.models import FileKind, FileVersion, StoredFile
 from app.resources.parts import services as parts
-from app.resources.services import Sent
 
 OPEN_KINDS = (FileKind.PUBLIC_DATA, FileKind.INPUT_DATA, FileKind.STARTING_KIT)
 """What is made to be shown; other kinds become public only when their owner says so twice."""
@@ -62,7 +63,7 @@ def add(
     key = sent.form.get("upload_key", "")
     file = _arrived(actor, key, now) if key else None
     if file is None:
-        file = resources.take(actor, kind, sent, now=now)
+        file = arriving.take(actor, kind, sent, lambda: now)
     if file.kind != kind:
         raise Invalid("This file was announced as something else. Send it again.")
     _describe(file, draft)

@@ -90,7 +90,7 @@ def _heard(file_id: int, checked_bytes: int, now: datetime) -> StoredFile | None
         file.part_upload.heard_at, file.part_upload.checked_bytes = now, checked_bytes
     file = _asked(file_id)
     if file is not None:
-        db.session.expunge_all()  # it is read on without a transaction
+        db.session.expunge(file)  # it is read on without a transaction
     return file
 
 

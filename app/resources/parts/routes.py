@@ -14,9 +14,20 @@ from app.platform.limiting import limiter, person
 from app.platform.web import done
 from app.policy import Viewer
 from app.resources.library import queries
+from app.resources.models import StoredFile
 from app.resources.parts import services
 
 bp = Blueprint("parts", __name__, url_prefix="/uploads")
+
+
+def ticket(file: StoredFile, url: str) -> Response:
+    """Answer where to send a file: to one place, or in parts where ``url`` is empty."""
+    if url:
+        return jsonify(url=url, headers={"Content-Type": "application/zip"}, key=file.key)
+    return jsonify(
+        parts_url=url_for("parts.next_parts", key=file.key),
+        cancel_url=url_for("parts.cancel", key=file.key), key=file.key,
+    )  # fmt: skip
 
 
 def _viewer() -> Viewer:

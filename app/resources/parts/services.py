@@ -126,10 +126,16 @@ def next_parts(actor: Viewer, file: StoredFile, *, now: datetime) -> Batch:
     return Batch(plan.part_bytes, arrived, urls)
 
 
-def finish(actor: Viewer, file: StoredFile, *, now: datetime) -> None:
+def finish(
+    actor: Viewer, file: StoredFile, *, now: datetime, is_checked_here: bool = False
+) -> None:
     """Say that all parts have arrived; a job joins and checks them. Saying it twice is harmless.
 
     Ends the transaction so far: call it before anything is changed.
+
+    Args:
+        is_checked_here: whether the caller joins and checks them, so that no job is sent; one is, all
+            the same, if the caller falls silent.
 
     Raises:
         Refused: parts are missing.
@@ -151,7 +157,8 @@ def finish(actor: Viewer, file: StoredFile, *, now: datetime) -> None:
     if whole is None:
         raise NotFound("This upload was cancelled meanwhile.")
     whole.is_asked, whole.heard_at = True, now
-    after_commit(partial(_send, plan.file_id))
+    if not is_checked_here:
+        after_commit(partial(_send, plan.file_id))
 
 
 def cancel(actor: Viewer, file: StoredFile) -> None:

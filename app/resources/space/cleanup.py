@@ -71,7 +71,7 @@ _FILES = ("files", "versions", "bundles", "submissions", "uploads")
 _KINDS = {
     "files": KINDS,
     "versions": KINDS,
-    "bundles": (FileKind.COMPETITION_BUNDLE,),
+    "bundles": (FileKind.COMPETITION_BUNDLE, FileKind.TASK_ZIP),
     "submissions": (FileKind.SUBMISSION,),
     "uploads": tuple(FileKind),
 }

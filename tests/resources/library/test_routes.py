@@ -76,7 +76,7 @@ def test_plain_form_brings_a_file(app: Flask, cast: Cast, store: FakeStore) -> N
         ({"license": "other"}, "Name the licence."),
         ({"file": (io.BytesIO(b"x"), "numbers.tar")}, "is not a zip file"),
         ({"file": (io.BytesIO(b"x"), "numbers.zip")}, "not a zip"),
-        ({"file": (io.BytesIO(b""), "")}, "No file was chosen"),
+        ({"file": (io.BytesIO(b""), "")}, "Choose a zip file"),
         ({"upload_key": "nonsense"}, "This upload is not known"),
         ({"replaces": "nonsense"}, "is not known"),
     ],
@@ -408,4 +408,6 @@ def test_every_table_that_names_a_file_is_known_to_use_it() -> None:
 
 
 def test_library_kinds_are_all_but_those_that_come_by_themselves() -> None:
-    assert set(FileKind) - set(KINDS) == {FileKind.SUBMISSION, FileKind.COMPETITION_BUNDLE}
+    assert set(FileKind) - set(KINDS) == {
+        FileKind.SUBMISSION, FileKind.COMPETITION_BUNDLE, FileKind.TASK_ZIP,
+    }  # fmt: skip

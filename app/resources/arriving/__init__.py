@@ -1,0 +1,1 @@
+"""Files that arrive with a form: in it, before it, or in parts."""
