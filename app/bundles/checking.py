@@ -6,7 +6,11 @@ import dataclasses
 from pathlib import Path
 
 from app.bundles import places, read
-from app.bundles.fields import Note
+from app.bundles.archives import reading as archives
+from app.bundles.archives import records
+from app.bundles.archives.fields import Unfit
+from app.bundles.archives.reading import Contents
+from app.bundles.fields import Note, NoteKind
 from app.bundles.read import BundleReading
 from app.competitions import services as competitions
 from app.platform import archive
@@ -15,13 +19,16 @@ from app.platform.configured import settings
 from app.policy import Viewer
 
 
-def understood(bundle: Archive, owner: Viewer | None) -> BundleReading:
+def understood(
+    bundle: Archive, owner: Viewer | None, *, with_archive: bool = True
+) -> BundleReading:
     """Read a bundle and look up what it names; all its problems at once, and then no draft.
 
     Args:
         owner: who is to own the benchmark; with None, keys and the queue are not looked up.
+        with_archive: whether what took place in it is to be restored.
     """
-    reading = _at_home(read.read(bundle))
+    reading = _with_archive(bundle, _at_home(read.read(bundle)), is_wanted=with_archive)
     if reading.draft is None or owner is None:
         return reading
     if problems := competitions.check(owner, reading.draft):
@@ -37,6 +44,37 @@ def of_file(path: Path, owner: Viewer | None) -> BundleReading:
             return understood(archive.check(stream, archive.BUNDLE), owner)
         except BadArchive as error:
             return BundleReading(None, problems=tuple(places.of_zip(error, path.name)))
+
+
+def _with_archive(bundle: Archive, reading: BundleReading, *, is_wanted: bool) -> BundleReading:
+    if reading.draft is None:
+        return reading
+    try:
+        found = archives.read(bundle, reading.root, reading.listing, reading.draft)
+    except Unfit as error:
+        if is_wanted:
+            return dataclasses.replace(reading, draft=None, problems=(error.problem,))
+        found = None
+    if found is None:
+        return reading
+    if not is_wanted:
+        note = Note("", "Participants, submissions and scores were left out, as you chose.")
+        return dataclasses.replace(reading, notes=(*reading.notes, note))
+    return dataclasses.replace(reading, notes=(*_told(found), *reading.notes), archive=found)
+
+
+def _told(found: Contents) -> tuple[Note, ...]:
+    """Say what an archive holds."""
+    header = found.header
+    sentences = [
+        f"{header.people} people, {header.submissions} submissions and {header.logs} pieces of "
+        f"logs, measured on {found.site}. Their pages say so, and nothing is run again."
+    ]
+    if header.pseudonymised:
+        sentences.append("It is pseudonymised: people have made-up names, and no file is theirs.")
+    if header.lost:
+        sentences.append(f"{len(header.lost)} files were lost there and are not in it.")
+    return tuple(Note(records.FOLDER, one, NoteKind.RESTORED) for one in sentences)
 
 
 def _at_home(reading: BundleReading) -> BundleReading:

@@ -43,6 +43,8 @@ _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 class NoteKind(StrEnum):
     """What became of something that the bundle says; in the order in which reports list it."""
 
+    RESTORED = "restored"
+    """It took place elsewhere, and is told again here."""
     CHANGED = "changed"
     """It means something else here than where the bundle comes from."""
     NO_EQUIVALENT = "no_equivalent"

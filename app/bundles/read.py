@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from app.bundles import checksums, manifest, places
+from app.bundles.archives.reading import Contents
 from app.bundles.checksums import NO_LISTING, Listing
 from app.bundles.evalai import challenge
 from app.bundles.fields import (
@@ -46,6 +47,8 @@ class BundleReading:
     """Where its YAML file is."""
     lines: Mapping[str, int] = field(default_factory=dict)
     """In which line of that each key stands."""
+    archive: Contents | None = None
+    """What took place in it, if that is to be restored."""
 
 
 def read(archive: Archive) -> BundleReading:

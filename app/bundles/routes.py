@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, request, url_for
+from flask_babel import gettext as _
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
 from app.bundles import queries, services
 from app.bundles.forms import BundleForm
 from app.bundles.models import ImportState
+from app.bundles.services import Past
 from app.competitions import queries as competitions
 from app.errors import Invalid, NotFound, Refused, TooLarge
 from app.platform import links
@@ -38,6 +40,7 @@ def new() -> Response:
 
 
 def _form(form: BundleForm, viewer: Viewer) -> dict[str, Any]:
+    form.offer(matching=services.may_match(viewer))
     return {"form": form, "limit_mib": settings().upload_mib, "imports": queries.recent(viewer)}
 
 
@@ -50,14 +53,25 @@ def create() -> Response:
     viewer = _viewer()
     receive_large_form((settings().upload_mib + 1) * MIB)
     try:
+        past = _past(viewer)
         file = arriving.take(viewer, FileKind.COMPETITION_BUNDLE, request, now)
         is_check = request.form.get("act") == "check"
-        started = services.start(viewer, file, now=now(), is_check=is_check)
+        started = services.start(viewer, file, now=now(), is_check=is_check, past=past)
     except (Invalid, NotFound, Refused, TooLarge) as error:
-        form = BundleForm()
+        form = BundleForm(past=request.form.get("past"))
         form.refuse("file", error.message)
         return invalid("bundles/new.html", fragment="bundles/_form.html", **_form(form, viewer))
     return done(url_for(".detail", import_id=started.id))
+
+
+def _past(viewer: Viewer) -> Past:
+    """Read the choice, before anything is stored."""
+    try:
+        past = Past(request.form.get("past", Past.RESTORE))
+    except ValueError:
+        raise Invalid(_("Choose what becomes of participants, submissions and scores.")) from None
+    services.check_past(viewer, past)
+    return past
 
 
 @bp.get("/<int:import_id>")

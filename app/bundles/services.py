@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,12 @@ from app.bundles.fields import Note, NoteKind
 from app.bundles.models import BundleImport, ImportState
 from app.competitions.drafts import Problem
 from app.competitions.services import InvalidDraft
-from app.errors import Forbidden, Invalid
+from app.errors import Forbidden, Invalid, Refused
 from app.platform.clock import Clock
+from app.platform.configured import settings
 from app.platform.db import after_commit, db, unit_of_work
 from app.platform.queueing import carrier
-from app.policy import Act, Viewer, require
+from app.policy import Act, Viewer, can, require
 from app.resources import services as resources
 from app.resources.models import FileKind, StoredFile
 
@@ -37,17 +39,56 @@ class Imported:
     """What its owner may want to know, as the report of the import lists it."""
 
 
+class Past(StrEnum):
+    """What becomes of participants, submissions and scores that a bundle brings as an archive."""
+
+    RESTORE = "restore"
+    """They are restored, for accounts that nobody can log in to."""
+    MATCH = "match"
+    """The same, but where an account here has the address of somebody, it gets what is theirs."""
+    LEAVE = "leave"
+    """They are left out."""
+
+
+def may_match(actor: Viewer) -> bool:
+    """Return whether somebody may let accounts have what an archive says is theirs.
+
+    Mail does not confirm addresses here: only where administrators make the accounts does an
+    address say whose one is.
+    """
+    return can(actor, Act.ACCOUNT_MATCH) and not settings().sign_up
+
+
+def check_past(actor: Viewer, past: Past) -> None:
+    """Raise unless somebody may choose this.
+
+    Raises:
+        Forbidden, Refused: accounts are not to be matched by this person, or on this site.
+    """
+    if past is not Past.MATCH:
+        return
+    require(actor, Act.ACCOUNT_MATCH)
+    if not may_match(actor):
+        raise Refused(
+            "Anybody can sign up here with any e-mail address, so addresses do not say whose an "
+            "account is. Close sign-up, or restore without matching accounts."
+        )
+
+
 def open_import(
-    actor: Viewer, file: StoredFile, *, now: datetime, is_check: bool = False
-) -> BundleImport:
+    actor: Viewer, file: StoredFile, *, now: datetime, is_check: bool = False,
+    past: Past = Past.RESTORE,
+) -> BundleImport:  # fmt: skip
     """Note that a bundle is to be imported, or only checked, and leave the work to the caller.
 
     A bundle becomes one competition: a second click gets the import that the first one opened.
 
     Raises:
         Invalid: the file is no complete bundle.
+        Forbidden, Refused: see :func:`check_past`.
     """
     require(actor, Act.BUNDLE_IMPORT)
+    check_past(actor, past)
     require(actor, Act.FILE_CHANGE, file)
     if actor.user_id is None:
         raise Forbidden("Log in to upload a bundle.")
@@ -59,6 +100,7 @@ def open_import(
     opened = BundleImport(
         owner_id=actor.user_id, file_id=file.id, created_at=now, heard_at=now,
         state=ImportState.WAITING, problems=[], notes=[], object_keys=[], is_check=is_check,
+        with_archive=past is not Past.LEAVE, matches_accounts=past is Past.MATCH,
     )  # fmt: skip
     db.session.add(opened)
     db.session.flush()
@@ -66,19 +108,20 @@ def open_import(
 
 
 def start(
-    actor: Viewer, file: StoredFile, *, now: datetime, is_check: bool = False
-) -> BundleImport:
+    actor: Viewer, file: StoredFile, *, now: datetime, is_check: bool = False,
+    past: Past = Past.RESTORE,
+) -> BundleImport:  # fmt: skip
     """Import a bundle in the background, or only check it; a check gives the file up.
 
     Raises:
         Invalid: the file is no complete bundle.
     """
-    opened = open_import(actor, file, now=now, is_check=is_check)
+    opened = open_import(actor, file, now=now, is_check=is_check, past=past)
     after_commit(partial(_send, opened.id))
     return opened
 
 
-def import_file(actor: Viewer, path: Path, clock: Clock) -> Imported:
+def import_file(actor: Viewer, path: Path, clock: Clock, *, past: Past = Past.RESTORE) -> Imported:
     """Import a bundle that lies on this machine, and wait for it.
 
     The limit of uploads does not hold here: a dump may be larger, and must come back somehow.
@@ -91,7 +134,7 @@ def import_file(actor: Viewer, path: Path, clock: Clock) -> Imported:
     with unit_of_work(), path.open("rb") as stream:
         kind, size = FileKind.COMPETITION_BUNDLE, path.stat().st_size
         file = resources.receive(actor, kind, path.name, stream, now=clock(), limit_bytes=size)
-        import_id = open_import(actor, file, now=clock()).id
+        import_id = open_import(actor, file, now=clock(), past=past).id
     run_import(import_id, clock)
     ended = db.session.get_one(BundleImport, import_id, populate_existing=True)
     if ended.competition_id is None:

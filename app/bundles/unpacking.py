@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -21,6 +21,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
 from app.bundles import checking, members, places, progress
+from app.bundles.archives import restoring, storing
+from app.bundles.archives.reading import Contents
+from app.bundles.archives.restoring import Made
+from app.bundles.archives.storing import NOWHERE, Places
 from app.bundles.models import BundleImport, ImportState
 from app.bundles.read import BundleReading
 from app.competitions import services as competitions
@@ -59,6 +63,8 @@ class _Work:
     owner_id: int
     file: StoredFile
     is_check: bool
+    with_archive: bool
+    matches_accounts: bool
     clock: Clock
     stored: list[ObjectRef] = field(default_factory=list)
     """Where it stores, or soon will."""
@@ -136,7 +142,10 @@ def _claim(import_id: int, clock: Clock) -> _Work | None:
         db.session.expunge(row.file)  # is read between transactions, and never changed
         if row.file is None:
             raise LookupError(f"import {import_id} waits without a file")
-        return _Work(import_id, owner, row.owner.id, row.file, row.is_check, clock)
+        return _Work(
+            import_id, owner, row.owner.id, row.file, row.is_check, row.with_archive,
+            row.matches_accounts, clock,
+        )  # fmt: skip
 
 
 def _unpack(work: _Work) -> None:
@@ -151,8 +160,10 @@ def _unpack(work: _Work) -> None:
         kinds = competitions.files_to_store(draft)
         targets = {ref: resources.new_place(kind) for ref, kind in kinds.items()}
         work.stored.extend([*targets.values(), *(p for p in (logo.picture, logo.icon) if p)])
+        restored = _Restored.of(reading, work)
+        total = len(kinds) + restored.count
         _say(
-            work, state=ImportState.STORING, files_total=len(kinds), notes=notes,
+            work, state=ImportState.STORING, files_total=total, notes=notes,
             object_keys=_as_keys(work.stored),
         )  # fmt: skip
         competitions.store_logo(draft, logo)
@@ -161,16 +172,19 @@ def _unpack(work: _Work) -> None:
             name, before = _name(reading, ref), _total(files)
             files[ref] = _store(work, bundle, ref, kind, name, targets[ref], before)
             _say(work, files_done=len(files))
-    _finish(work, draft, files, logo)
+        for done, _member in enumerate(restored.store(), start=len(files) + 1):
+            _say(work, files_done=done)
+        _finish(work, draft, files, logo, restored)
 
 
 def _understood(bundle: Archive, work: _Work) -> tuple[CompetitionDraft, BundleReading]:
     """Read the bundle and look up what it names, so that every problem is known before storing."""
-    reading = checking.understood(bundle, work.owner)
+    reading = checking.understood(bundle, work.owner, with_archive=work.with_archive)
     if reading.draft is None:
         raise InvalidDraft(reading.problems)
     refs = competitions.files_to_store(reading.draft)
-    _check_room(work, sum(members.least_bytes(bundle, ref) for ref in refs))
+    besides = reading.archive.total_bytes if reading.archive else 0
+    _check_room(work, sum(members.least_bytes(bundle, ref) for ref in refs) + besides)
     release()
     return reading.draft, reading
 
@@ -223,14 +237,51 @@ def _say(work: _Work, **values: Any) -> None:
     progress.say(BundleImport, work.import_id, work.clock(), **values)
 
 
+@dataclass(frozen=True)
+class _Restored:
+    """The archive of a bundle, if there is one and it is wanted."""
+
+    contents: Contents | None = None
+    places: Places = NOWHERE
+
+    @classmethod
+    def of(cls, reading: BundleReading, work: _Work) -> _Restored:
+        """Choose places for its files."""
+        if reading.archive is None:
+            return cls()
+        chosen = storing.places(reading.archive)
+        work.stored.extend(chosen.all())
+        return cls(reading.archive, chosen)
+
+    @property
+    def count(self) -> int:
+        return len(self.places.by_member)
+
+    @property
+    def total_bytes(self) -> int:
+        return self.contents.total_bytes if self.contents else 0
+
+    def store(self) -> Iterator[str]:
+        return storing.store(self.contents, self.places) if self.contents else iter(())
+
+
 def _finish(
-    work: _Work, draft: CompetitionDraft, files: dict[FileRef, StoredFile], logo: Logo
-) -> None:
+    work: _Work, draft: CompetitionDraft, files: dict[FileRef, StoredFile], logo: Logo,
+    restored: _Restored,
+) -> None:  # fmt: skip
     now = work.clock()
     with unit_of_work():
         row = progress.under_way(BundleImport, work.import_id)
-        _check_room(work, _total(files))  # others may have been faster; from here on nobody is
+        _check_room(
+            work, _total(files) + restored.total_bytes
+        )  # others may have been faster; from here on nobody is
         competition = competitions.create(work.owner, draft, files, now=now, logo=logo)
+        if restored.contents:
+            made = Made(competition, draft, files, work.owner_id)
+            restoring.restore(
+                restored.contents, restored.places, made,
+                matches_accounts=work.matches_accounts, now=now,
+            )  # fmt: skip
         row.state = ImportState.FINISHED
         row.competition_id = competition.id
         row.object_keys = []  # they belong to the competition now

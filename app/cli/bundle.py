@@ -17,6 +17,7 @@ from app.bundles import checking, fields, services
 from app.bundles.archives.ledger import Wish
 from app.bundles.dumps import services as dumps
 from app.bundles.fields import NoteKind
+from app.bundles.services import Past
 from app.competitions import queries as competitions
 from app.competitions import services as competition_services
 from app.competitions.drafts import Problem
@@ -40,16 +41,22 @@ def group() -> None:
 @_file
 @click.option("--owner", required=True, help="User name of the organizer.")
 @click.option("--publish", is_flag=True, help="Show the benchmark to everyone at once.")
+@click.option(
+    "--past", type=click.Choice(list(Past)), default=Past.RESTORE,
+    help="What becomes of participants, submissions and scores of an archive: restore them; match "
+    "them with accounts that have their e-mail addresses; leave them out.",
+)  # fmt: skip
 @_json
 @with_appcontext
-def import_(file: Path, owner: str, publish: bool, as_json: bool) -> None:
+def import_(file: Path, owner: str, publish: bool, past: str, as_json: bool) -> None:
     """Make a benchmark from the bundle FILE; a bad bundle leaves nothing behind."""
     person = accounts.by_username(owner)
     if person is None:
         raise click.ClickException(f"There is no account named {owner}.")
     viewer = competitions.viewer(person)
     try:
-        imported = services.import_file(viewer, file, now)
+        allowed = dataclasses.replace(viewer, is_staff=True)  # who runs commands may match accounts
+        imported = services.import_file(allowed, file, now, past=Past(past))
         made = _made(imported, viewer, publish=publish)
     except InvalidDraft as error:
         _refuse(error.problems, as_json=as_json)
@@ -145,6 +152,7 @@ def _show(made: dict[str, Any], *, as_json: bool) -> None:
 
 
 _HEADINGS = {
+    NoteKind.RESTORED: "Restored:",
     NoteKind.CHANGED: "Changed:",
     NoteKind.NO_EQUIVALENT: "Without equivalent here:",
     NoteKind.IGNORED: "Ignored:",

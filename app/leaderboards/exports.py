@@ -90,6 +90,7 @@ def _row(standing: Standing, keys: Sequence[str], addresses: Addresses) -> dict[
         "scores": _scores(standing.overall, keys),
         "tasks": {str(id_): _scores(scores, keys) for id_, scores in standing.tasks.items()},
         "earlier_revisions": {str(id_): number for id_, number in standing.earlier.items()},
+        "restored_from": standing.restored_from or None,
         "fact_sheet": dict(standing.answers),
         "provenance": addresses.provenance(standing.submission_id),
         "detailed_results": {

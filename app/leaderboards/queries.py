@@ -191,6 +191,7 @@ def _standings(
             details=details.get(row.submission_id, _NOTHING),
             is_own=row.owner_id == viewer.user_id,
             earlier=earlier.get(row.submission_id, _NOTHING),
+            restored_from=row.restored_from,
         )
 
 
@@ -206,13 +207,14 @@ def _rows(about: Definition, ids: Select[tuple[int]]) -> Select[Any]:
             Entry.scores,
             User.username,
             User.display_name,
+            Submission.restored_from,
         )
         .join(chosen, chosen.c.submission_id == Entry.submission_id)
         .join(User, User.id == Entry.owner_id)
+        .join(Submission, Submission.id == Entry.submission_id)
         .order_by(*_ORDER)
     )
     if about.questions:
-        statement = statement.join(Submission, Submission.id == Entry.submission_id)
         return statement.add_columns(Submission.fact_sheet_answers)
     return statement
 

@@ -131,6 +131,13 @@ def remove(actor: Viewer, submission: Submission, *, now: datetime) -> None:
     _write(board, gone=_standing(board, submission.owner_id) & {submission.id}, fresh=set())
 
 
+def restore(phase_id: int, submission_ids: Collection[int]) -> None:
+    """Put submissions on the board of a phase as they stood elsewhere; no rule is asked."""
+    board = _lock(phase_id)
+    if board is not None:
+        _write(board, gone=set(), fresh=set(submission_ids))
+
+
 def rebuild(phase_id: int) -> int:
     """Compute all entries of a phase anew, after its rule, columns or tasks changed.
 

@@ -59,6 +59,8 @@ class Standing:
     is_own: bool = False
     earlier: Mapping[int, int] = field(default_factory=dict)
     """Number of the revision it was scored on, by task id, where that is not the current one."""
+    restored_from: str = ""
+    """The site that measured it, where that is not this one."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def make_copies(
         return []
     competition = phase.competition
     queue_of = queue_ids(competition, {copy.source.owner_id for copy in copies}, now=now)
-    numbers = iter(_draw_numbers(len(copies) * (1 + len(revisions))))
+    numbers = iter(draw_numbers(len(copies) * (1 + len(revisions))))
     submissions: list[dict[str, Any]] = []
     made_runs: list[dict[str, Any]] = []
     for copy in copies:
@@ -119,7 +119,7 @@ def make_copies(
     return [row["id"] for row in submissions]
 
 
-def _draw_numbers(count: int) -> list[int]:
+def draw_numbers(count: int) -> list[int]:
     """Draw many ids of the sequence at once, in order."""
     drawn = db.session.scalars(
         insert(SubmissionNumber).returning(SubmissionNumber.id), [{} for _ in range(count)]

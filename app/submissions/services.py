@@ -30,6 +30,8 @@ from app.submissions import (
 from app.submissions.drafts import SubmissionDraft
 from app.submissions.models import TERMINAL, State, Submission
 
+draw_numbers = intake.draw_numbers
+
 
 def submit(actor: Viewer, phase: Phase, draft: SubmissionDraft, *, now: datetime) -> Submission:
     """Accept a submission and queue one run for each task of the phase.

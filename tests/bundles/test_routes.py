@@ -76,6 +76,35 @@ def test_check_is_a_button_beside_import(
     assert store.objects == {}
 
 
+def test_form_asks_what_becomes_of_an_archive(
+    app: Flask, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    olga, rita = browser(app, cast.olga), browser(app, cast.rita)
+    assert b'value="restore"' in olga.get("/bundles/new").data
+    for client in (olga, rita):  # anybody can sign up
+        assert b'value="match"' not in client.get("/bundles/new").data
+    monkeypatch.setattr(services, "settings", lambda: make_settings(sign_up=False))
+    assert b'value="match"' not in olga.get("/bundles/new").data
+    assert b'value="match"' in rita.get("/bundles/new").data
+    for past, flags in {"leave": (False, False), "match": (True, True)}.items():
+        assert rita.post("/bundles/new", data=form(past=past)).status_code == 303
+        made = db.session.scalars(select(BundleImport).order_by(BundleImport.id.desc())).first()
+        assert made is not None
+        assert (made.with_archive, made.matches_accounts) == flags
+
+
+def test_choice_that_is_not_offered_stores_nothing(
+    app: Flask, cast: Cast, store: FakeStore
+) -> None:
+    olga = browser(app, cast.olga)
+    assert olga.post("/bundles/new", data=form(past="match")).status_code == 403
+    answer = olga.post("/bundles/new", data=form(past="forget"))
+    assert answer.status_code == 422
+    assert b"Choose what becomes of participants" in answer.data
+    assert store.objects == {}
+    assert imports() == 0
+
+
 def test_form_is_a_page_for_whoever_is_logged_in(app: Flask, cast: Cast) -> None:
     make_import(cast)
     answer = browser(app, cast.olga).get("/bundles/new")

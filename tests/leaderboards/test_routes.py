@@ -118,6 +118,7 @@ def test_json_has_the_documented_shape(cast: Cast, client: FlaskClient) -> None:
                     str(second.id): {"auc": 1.0, "brier": 0.1, "sum": 0.1},
                 },
                 "earlier_revisions": {},
+                "restored_from": None,
                 "fact_sheet": {},
                 "provenance": f"/submissions/{mine.id}/provenance.json",
                 "detailed_results": {},

@@ -70,6 +70,13 @@ def of(submission_id: int, viewer: Viewer) -> Document:
     return _document(submission, is_whole=is_own, with_scores=with_scores)
 
 
+def _origin(submission: Submission) -> Document | None:
+    """Say where it was measured; None: here."""
+    if not submission.restored_from:
+        return None
+    return {"site": submission.restored_from, "submission": submission.restored_number}
+
+
 def _is_on_a_board(submission: Submission, viewer: Viewer) -> bool:
     return submission.on_board and policy.can(viewer, Act.BOARD_VIEW, submission.phase)
 
@@ -87,6 +94,7 @@ def _document(submission: Submission, *, is_whole: bool, with_scores: bool) -> D
         "submitted_at": _utc(submission.created_at),
         "rerun_of": submission.rerun_of_id,
         "migrated_from": submission.migrated_from_id,
+        "restored_from": _origin(submission),
         "file": _file(submission.file),
         "runs": [
             _run(run, attempts.get(run.id, []), shown, is_whole=is_whole)
