@@ -54,6 +54,11 @@ class Place:
     is_in_line: bool = False
     pens: dict[str, ansi.Pen] = field(default_factory=dict)
 
+    @property
+    def stream(self) -> str:
+        """The stream that spoke last; empty at the beginning."""
+        return f"{self.voice}_{'stderr' if self.is_error else 'stdout'}" if self.voice else ""
+
     def pack(self) -> str:
         """Return it as text for an address."""
         voice = _VOICES.index(self.voice) if self.voice else ""
@@ -90,11 +95,23 @@ def render(
         names: by :class:`Voice`, what to say where another one begins to speak; empty says nothing.
     """
     parts: list[Markup] = []
+    unended: set[str] = set()  # streams that still owe the end of a line that is over here
     for stream, text in chunks:
-        if text := _without_plots(text):
-            part, place = _said(stream, text, place, names)
+        rest = text.removeprefix("\n") if stream in unended else text
+        unended.discard(stream)
+        if _ends_in_spoken(rest):
+            unended.add(stream)
+        if left := _without_plots(rest):
+            if place.is_in_line and place.stream != stream:
+                unended.add(place.stream)
+            part, place = _said(stream, left, place, names)
             parts.append(part)
     return Markup().join(parts), place
+
+
+def _ends_in_spoken(text: str) -> bool:
+    """Tell whether a text stops at the end of a spoken line: unbuffered programs write ends apart."""
+    return text.endswith("}") and spoken(text.rpartition("\n")[2]) is not None
 
 
 def _said(stream: str, text: str, place: Place, names: dict[Voice, str]) -> tuple[Markup, Place]:

@@ -36,6 +36,27 @@ def test_later_piece_goes_on_where_the_page_left_off() -> None:
     assert "log__voice" not in html
 
 
+def test_end_of_a_plot_that_is_written_apart_leaves_no_empty_line() -> None:
+    plot, message = '{"type": "plot", "value": [1, 2]}', '{"type": "message", "message": "hello"}'
+    chunks = [
+        ("prediction_stdout", f"one\n{plot}"), ("prediction_stderr", "careful\n"),
+        ("prediction_stdout", "\n"), ("prediction_stdout", "two\n"),
+        ("prediction_stdout", message), ("prediction_stdout", "\n\nthree\n"),
+    ]  # fmt: skip
+    html, _ = transcript.render(chunks, Place(), {})
+    assert html == 'one\n<span class="log__errors">careful\n</span>two\nhello\n\nthree\n'
+
+
+def test_end_of_a_line_that_another_stream_cut_leaves_no_empty_line() -> None:
+    chunks = [
+        ("scoring_stdout", "one"), ("scoring_stderr", "careful\n"), ("scoring_stdout", "\n"),
+        ("scoring_stdout", "two\n"),
+    ]  # fmt: skip
+    html, place = transcript.render(chunks, Place(), {})
+    assert html == 'one\n<span class="log__errors">careful\n</span>two\n'
+    assert not place.is_in_line
+
+
 @given(st.text())
 def test_address_that_somebody_made_up_is_the_beginning_or_a_place(text: str) -> None:
     assert isinstance(Place.unpack(text), Place)
