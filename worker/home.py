@@ -27,9 +27,14 @@ class Home:
 
     def sign_in(self, worker: str) -> IO[bytes]:
         """Hold a lock for as long as this worker, or a child of it, lives; keep the result."""
-        lock = (self.folder / "locks" / worker).open("wb")
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return lock
+        path = self.folder / "locks" / worker
+        while True:
+            lock = path.open("wb")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            # Another worker may have tidied it away before it was held; then nobody would see it.
+            if path.exists() and os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                return lock
+            lock.close()
 
     def is_alive(self, worker: str) -> bool:
         """Return whether somebody holds a worker's lock."""
@@ -47,8 +52,7 @@ class Home:
             if not self.is_alive(turn.name):
                 turn.unlink(missing_ok=True)
         for lock in (self.folder / "locks").iterdir():
-            if _is_free(lock):
-                lock.unlink(missing_ok=True)
+            _remove_free(lock)
         for draft in (self.folder / "cache").glob("*.draft"):
             if _is_free(draft.with_name(draft.name.split(".")[0] + ".lock")):
                 remove_tree(draft)
@@ -166,6 +170,13 @@ def remove_tree(folder: Path) -> None:
 
     if folder.is_dir():
         shutil.rmtree(folder, onerror=unlock)
+
+
+def _remove_free(lock: Path) -> None:
+    """Remove a lock that nobody holds, holding it: whoever waits for it sees then that it is gone."""
+    with suppress(FileNotFoundError, BlockingIOError), lock.open("ab") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock.unlink()
 
 
 def _is_free(lock: Path) -> bool:

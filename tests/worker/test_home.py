@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -104,3 +106,38 @@ def test_tree_is_removed_whatever_its_modes(tmp_path: Path) -> None:
     remove_tree(tree)
     assert not tree.exists()
     assert outside.read_text() == "stays"
+
+
+def test_worker_that_signs_in_while_another_tidies_up_is_alive_nonetheless(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home")
+    real, times = fcntl.flock, list[int]()
+
+    def meanwhile_swept(file: IO[bytes], operation: int) -> None:
+        if operation == fcntl.LOCK_EX and not times:  # it is open, and not held yet
+            times.append(1)
+            home.sweep()
+        real(file, operation)
+
+    monkeypatch.setattr("worker.home.fcntl.flock", meanwhile_swept)
+    lock = home.sign_in("w")
+    assert times
+    assert home.is_alive("w")
+    lock.close()
+    assert not home.is_alive("w")
+
+
+def test_lock_is_removed_while_it_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path / "home")
+    home.sign_in("dead").close()
+    seen = []
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        seen.append(home.is_alive(path.name))
+        os.unlink(path)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    home.sweep()
+    assert seen == [True]  # nobody can have signed in between
+    assert not list((home.folder / "locks").iterdir())
