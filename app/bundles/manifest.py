@@ -5,7 +5,7 @@ Source: docs/reference/bundle.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from app.bundles import extension, factsheet
@@ -55,6 +55,7 @@ def read(top: Section, members: Members) -> CompetitionDraft:
         if top.get(key) is None:
             sentence = f"The bundle names no {key}; the benchmark has no {what}."
             top.report.note(top.at(key), sentence, NoteKind.CHANGED)
+    phases = _phases(top, members)
     draft = CompetitionDraft(
         title=top.text("title"),
         description=_description(top, members),
@@ -87,8 +88,8 @@ def read(top: Section, members: Members) -> CompetitionDraft:
         pages=tuple(_page(s, members) for s in top.sections("pages", "a list of pages")),
         tasks=tuple(_task(s, members) for s in top.sections("tasks", "a list of tasks")),
         solutions=_solutions(top, members),
-        phases=_phases(top, members),
-        leaderboards=_leaderboards(top),
+        phases=phases,
+        leaderboards=_leaderboards(top, {phase.leaderboard_index for phase in phases}),
     )
     top.has("version")
     top.ignore(_AFTERWARDS, *_ELSEWHERE)
@@ -206,6 +207,7 @@ def _phase(section: Section, members: Members, indexes: Sequence[int], position:
         required_phase=required_phase,
         requires_entry=requires_entry,
         is_parallel=section.flag("is_parallel", False),
+        leaderboard_index=section.whole("leaderboard_index", 0),
         submission_rule=_rule(section),
         accepts_only_result_submissions=section.flag("accepts_only_result_submissions", False),
         hide_results=section.flag("hide_results", False),
@@ -217,7 +219,8 @@ def _phase(section: Section, members: Members, indexes: Sequence[int], position:
         where=section.where,
     )
     section.ignore("Solutions belong to tasks; this key was ignored.", "solutions")
-    section.ignore("Every phase uses the first leaderboard.", "leaderboard", "leaderboards")
+    sentence = "A phase has the first leaderboard, or another one by its leaderboard_index."
+    section.ignore(sentence, "leaderboard", "leaderboards")
     section.close()
     return phase
 
@@ -254,15 +257,19 @@ def _person_limit(section: Section) -> int:
     return limit
 
 
-def _leaderboards(top: Section) -> tuple[LeaderboardDraft, ...]:
+def _leaderboards(top: Section, used: Collection[int]) -> tuple[LeaderboardDraft, ...]:
     names = [name for name in ("leaderboards", "leaderboard") if top.has(name)]
     if len(names) == 2:
         found = "both leaderboard and leaderboards"
         top.wrong("leaderboard", found, "one of the two keys", _ONE)
     sections = top.sections(names[0], "a list of leaderboards") if names else []
-    for section in sections[1:]:
-        sentence = "Every phase uses the first leaderboard; this one will stand unused."
-        top.report.note(section.path, sentence, NoteKind.CHANGED)
+    for position, section in enumerate(sections):
+        if position not in used:
+            sentence = (
+                "Phases have the first leaderboard, or the one that their leaderboard_index names; "
+                "this one will stand unused."
+            )
+            top.report.note(section.path, sentence, NoteKind.CHANGED)
     return tuple(_leaderboard(section) for section in sections)
 
 

@@ -212,6 +212,8 @@ class _Written:
             found["end"] = _time(phase.end)
         found |= {"tasks": list(phase.tasks)}
         found |= {key: getattr(phase, name) for key, name in _OF_PHASES.items()}
+        if phase.leaderboard_index:
+            found["leaderboard_index"] = phase.leaderboard_index
         if phase.submission_rule is not None:
             found["submission_rule"] = phase.submission_rule.value
         for name in ("starting_kit", "public_data"):

@@ -45,7 +45,7 @@ SAME_NAMES = (
 
 _OTHERWISE = (
     "start", "end", "tasks", "where", "starting_kit", "public_data", "required_phase",
-    "is_parallel", "submission_rule",
+    "is_parallel", "leaderboard_index", "submission_rule",
 )  # fmt: skip
 SAME_PHASE_NAMES = tuple(
     field.name for field in dataclasses.fields(PhaseDraft) if field.name not in _OTHERWISE

@@ -181,6 +181,8 @@ class PhaseDraft:
     """Whether that submission must stand on the board of its phase."""
     is_parallel: bool = False
     """Whether it is open beside the phase before it, as another track, instead of following it."""
+    leaderboard_index: int = 0
+    """Position of its leaderboard among those of the benchmark."""
     submission_rule: SubmissionRule | None = None
     """None means the rule of the leaderboard."""
     accepts_only_result_submissions: bool = False
@@ -241,7 +243,7 @@ class FactSheetQuestionDraft:
 
 @dataclass(frozen=True, kw_only=True)
 class CompetitionDraft:
-    """A whole benchmark, as asked for. The first leaderboard serves every phase."""
+    """A whole benchmark, as asked for."""
 
     title: str
     description: str = ""

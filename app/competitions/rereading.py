@@ -76,7 +76,7 @@ def draft(rows: Rows, by_key: Collection[int] = ()) -> CompetitionDraft:
         ),
         tasks=tuple(_task(task, indexes[task.id], task.id in by_key) for task in rows.tasks()),
         solutions=tuple(_solution(s, i, indexes) for i, s in enumerate(rows.solutions)),
-        phases=_phases(rows.phases, indexes),
+        phases=_phases(rows.phases, indexes, [one.id for one in competition.leaderboards]),
         leaderboards=tuple(_board(board) for board in competition.leaderboards),
     )
 
@@ -117,7 +117,9 @@ def _solution(solution: Solution, index: int, indexes: Mapping[int, int]) -> Sol
     )
 
 
-def _phases(phases: Iterable[Phase], indexes: Mapping[int, int]) -> tuple[PhaseDraft, ...]:
+def _phases(
+    phases: Iterable[Phase], indexes: Mapping[int, int], boards: Sequence[int]
+) -> tuple[PhaseDraft, ...]:
     phases = list(phases)
     positions = {phase.id: position for position, phase in enumerate(phases)}
     return tuple(
@@ -128,6 +130,7 @@ def _phases(phases: Iterable[Phase], indexes: Mapping[int, int]) -> tuple[PhaseD
             tasks=tuple(indexes[link.task_id] for link in phase.phase_tasks),
             required_phase=positions.get(phase.required_phase_id or 0),
             is_parallel=phase.track > 0,
+            leaderboard_index=boards.index(phase.leaderboard_id) if phase.leaderboard_id else 0,
             submission_rule=SubmissionRule(phase.submission_rule) if phase.submission_rule else None,
             starting_kit=_ref(phase.starting_kit),
             public_data=_ref(phase.public_data),

@@ -182,12 +182,13 @@ class _Making:
     def competition(self) -> Competition:
         competition = building.competition(self.draft, self.owner_id, self.now)
         tasks = {draft.index: self._task(draft.index) for draft in self.draft.tasks}
-        board = competition.leaderboards[0]
+        boards = competition.leaderboards
         competition.phases = [
-            building.phase(phase, index, board, tasks, self._file)
+            building.phase(phase, index, boards[phase.leaderboard_index], tasks, self._file)
             for index, phase in enumerate(self.draft.phases)
         ]
         building.connect(competition.phases, self.draft.phases)
+        db.session.add_all(boards)  # in their order, which the phases may have upset
         db.session.add(competition)
         db.session.add_all(
             tasks.values()

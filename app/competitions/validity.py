@@ -145,6 +145,12 @@ def _phases(draft: CompetitionDraft) -> Iterator[Problem]:
         yield from findings.long_text(f"{where}.description", phase.description, "The description")
         yield from _known_tasks(where, phase.tasks, draft, name.capitalize())
         yield from _phase_limits(where, phase)
+        if draft.leaderboards and not 0 <= phase.leaderboard_index < len(draft.leaderboards):
+            found, last = f"number {phase.leaderboard_index}", len(draft.leaderboards) - 1
+            yield findings.wrong(
+                f"{where}.leaderboard_index", f"The leaderboard of {name}", found,
+                f"0 to {last}" if last else "0", "Count the leaderboards from 0.",
+            )  # fmt: skip
         if phase.is_parallel and position == 0:
             yield findings.wrong(
                 f"{where}.is_parallel", "“Beside the phase before” of phase 1", "on",

@@ -148,7 +148,7 @@ def _after(draw: DrawFn, moment: datetime) -> datetime:
 
 
 @st.composite
-def phases(draw: DrawFn, indexes: tuple[TaskIndex, ...]) -> tuple[PhaseDraft, ...]:
+def phases(draw: DrawFn, indexes: tuple[TaskIndex, ...], boards: int) -> tuple[PhaseDraft, ...]:
     count = draw(st.integers(1, 4))
     at = datetime(2030, 1, 1, tzinfo=UTC)
     found: list[PhaseDraft] = []
@@ -179,6 +179,7 @@ def phases(draw: DrawFn, indexes: tuple[TaskIndex, ...]) -> tuple[PhaseDraft, ..
                 required_phase=required,
                 requires_entry=required is not None and draw(st.booleans()),
                 is_parallel=is_parallel,
+                leaderboard_index=draw(st.integers(0, boards - 1)),
                 submission_rule=draw(st.none() | rules),
                 starting_kit=draw(st.none() | refs),
                 public_data=draw(st.none() | refs),
@@ -208,6 +209,7 @@ def drafts(draw: DrawFn) -> CompetitionDraft:
         for position in range(draw(st.integers(0, 3)))
     )
     flags = draw(_flags(CompetitionDraft, "terms_is_html"))
+    own_boards = (draw(boards()), *draw(_few(boards(), 1)))
     return CompetitionDraft(
         title=draw(names),
         description=draw(texts),
@@ -225,7 +227,7 @@ def drafts(draw: DrawFn) -> CompetitionDraft:
         pages=draw(_few(pages)),
         tasks=tuple(draw(tasks(index)) for index in indexes),
         solutions=solutions,
-        phases=draw(phases(indexes)),
-        leaderboards=(draw(boards()), *draw(_few(boards(), 1))),
+        phases=draw(phases(indexes, len(own_boards))),
+        leaderboards=own_boards,
         **flags,
     )

@@ -398,6 +398,17 @@ def test_second_leaderboard_is_kept_with_a_note() -> None:
     assert any("The column has no index; it got its position, 0." in note for note in notes)
 
 
+def test_phase_names_its_leaderboard() -> None:
+    second = "leaderboards:\n- {title: Other, key: other, columns: [{title: B, key: b}]}"
+    changes = (
+        ("leaderboards:\n- title: Results", f"{second}\n- title: Results"),
+        ("  name: Development\n", "  name: Development\n  leaderboard_index: 1\n"),
+    )
+    assert draft_of(*changes).phases[0].leaderboard_index == 1
+    (unused,) = [note for note in notes_of(*changes) if "stand unused" in note]
+    assert "leaderboards[0]" in unused
+
+
 def test_task_without_an_index_cannot_be_used() -> None:
     found = written(read_manifest(changed(("- index: 0\n  name: Task\n", "- name: Task\n"))))
     assert found == [

@@ -44,6 +44,7 @@ from app.policy import ANONYMOUS, Viewer
 from app.queues.models import ComputeQueue
 from app.resources.models import FileKind, Solution, StoredFile, Task, TaskRevision
 from tests.competitions.draft_factories import (
+    day,
     make_column_draft,
     make_competition_draft,
     make_leaderboard_draft,
@@ -238,7 +239,7 @@ def test_phase_keeps_values_and_the_order_of_its_tasks(actor: Viewer) -> None:
         assert db.session.get_one(StoredFile, file_id).object_key == ref.member
 
 
-def test_first_board_serves_every_phase_and_the_others_are_kept(actor: Viewer) -> None:
+def test_first_board_serves_every_phase_that_names_no_other(actor: Viewer) -> None:
     columns: tuple[ColumnDraft, ...] = (
         make_column_draft(1, key="b", sorting=Sorting.ASC, precision=4, hidden=True),
         make_column_draft(
@@ -261,6 +262,17 @@ def test_first_board_serves_every_phase_and_the_others_are_kept(actor: Viewer) -
     )
     assert (b.index, b.sorting, b.precision, b.is_hidden, b.computation) == (1, "asc", 4, True, "")
     assert (c.title, c.computation, c.computation_indexes) == ("C", "avg", [1])
+
+
+def test_phases_have_the_boards_that_they_name(actor: Viewer) -> None:
+    boards = (make_leaderboard_draft(), make_leaderboard_draft(key="second"))
+    two = (
+        make_phase_draft("A", start=day(1), end=day(2), leaderboard_index=1),
+        make_phase_draft("B", start=day(2)),
+    )
+    made = create(actor, make_competition_draft(leaderboards=boards, phases=two))
+    first, second = db.session.scalars(select(Leaderboard).order_by(Leaderboard.id))
+    assert [phase.leaderboard_id for phase in phases_of(made)] == [second.id, first.id]
 
 
 def test_one_member_used_twice_is_stored_once_as_the_more_secret_kind(actor: Viewer) -> None:

@@ -48,6 +48,14 @@ def question(**overrides: Any) -> FactSheetQuestionDraft:
     return FactSheetQuestionDraft(**{**values, **overrides})
 
 
+@pytest.mark.parametrize("index", [-1, 1])
+def test_phase_has_a_leaderboard_that_is_there(index: int) -> None:
+    (sentence,) = sentences(phases=(make_phase_draft("P", leaderboard_index=index),))
+    assert sentence.startswith(
+        f"phases[0].leaderboard_index: The leaderboard of phase 1 is number {index}"
+    )
+
+
 def test_plain_draft_has_no_problems() -> None:
     assert sentences() == []
 

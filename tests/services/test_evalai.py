@@ -30,7 +30,7 @@ def test_evaluation_script_runs_unmodified(halls: Halls, engine: str) -> None:
     assert seen.state == "finished", as_json(seen)
     assert seen.run.scores == {"Accuracy": 0.75, "Loss": 0.25}
     assert insider.wait(both, _WAIT_S).run.scores == {
-        "Accuracy": 0.75, "Loss": 0.25, "2: Accuracy": 0.75, "2: Loss": 0.25,
+        "Accuracy": 0.75, "Loss": 0.25, "private: Accuracy": 0.75, "private: Loss": 0.25,
     }  # fmt: skip
     seen = insider.wait(bad, _WAIT_S)
     assert (seen.state, seen.blame) == ("failed", "organizer")

@@ -1,9 +1,9 @@
-"""The leaderboards and dataset splits of an EvalAI challenge as the columns of one board."""
+"""The leaderboards and dataset splits of an EvalAI challenge as the columns of one board or two."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from app.bundles.fields import NoteKind, Section
@@ -15,7 +15,8 @@ _SWITCHES = {
     "show_execution_time": "Leaderboards have no column for the time of a run.",
     "is_multi_metric_leaderboard": "A leaderboard shows all its columns, always.",
 }
-PUBLIC = 3
+HOSTS, OWNERS, PUBLIC = 1, 2, 3
+"""Who sees the scores of a split."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,15 @@ class Split:
     precision: int
     is_latest: bool
     where: str
-    slot: int
-    """Which of its phase's splits it is; splits of one slot share columns."""
+    is_private: bool = False
+    """Whether fewer people see its scores than those of another split of its phase."""
+    slot: int = 0
+    """Which of its phase's splits it is, private ones apart; splits of one slot share columns."""
 
     def key(self, label: str) -> str:
         """Return the key of a score of this split."""
-        return label if self.slot == 0 else f"{self.slot + 1}: {label}"
+        numbered = label if self.slot == 0 else f"{self.slot + 1}: {label}"
+        return f"private: {numbered}" if self.is_private else numbered
 
 
 def splits(top: Section) -> list[Split]:
@@ -54,25 +58,89 @@ def splits(top: Section) -> list[Split]:
     for one in top.sections("dataset_splits", "a list of dataset splits"):
         names[one.text("id")] = (one.text("codename"), one.text("name"))
         one.close()
-    found: list[Split] = []
+    read: list[tuple[Section, Split]] = []
     for section in top.sections("challenge_phase_splits", "a list of phase splits"):
-        split = _split(section, boards, names, found)
+        split = _split(section, boards, names)
         if split is not None:
-            found.append(split)
+            read.append((section, split))
+    found = _numbered([split for _section, split in read])
+    for (section, _split_alone), split in zip(read, found, strict=True):
+        _note_visibility(section, split)
     return found
 
 
+def _numbered(read: Sequence[Split]) -> list[Split]:
+    """Say of each split whether it is private, and which of its phase's it is."""
+    found: list[Split] = []
+    for one in read:
+        beside = [other for other in read if other.phase == one.phase]
+        is_private = one.visibility < audience(beside)
+        slot = sum(other.phase == one.phase and other.is_private == is_private for other in found)
+        found.append(replace(one, is_private=is_private, slot=slot))
+    return found
+
+
+def audience(splits: Iterable[Split]) -> int:
+    """Return who sees something of the scores of a phase: hosts, owners their own, or the public."""
+    return max((one.visibility for one in splits), default=PUBLIC)
+
+
+def index_of(phase: str, found: Sequence[Split]) -> int:
+    """Return which of the boards a phase has; see :func:`board`."""
+    hidden, shown = _by_audience(found)
+    return 1 if shown and any(one.phase == phase for one in hidden) else 0
+
+
 def board(top: Section, found: Sequence[Split]) -> tuple[LeaderboardDraft, ...]:
-    """Return the one board that stands for all of them."""
-    if not found:
-        return ()
+    """Return one board for all phases, and a hidden one for those seen by owners alone."""
+    hidden, shown = _by_audience(found)
+    drafts = []
+    for splits in filter(None, (shown, hidden)):
+        is_hidden = splits is hidden
+        suffix = "_of_owners" if is_hidden and shown else ""
+        drafts.append(_board(top, splits, f"leaderboard{suffix}", is_hidden=is_hidden))
+    return tuple(drafts)
+
+
+def _by_audience(found: Sequence[Split]) -> tuple[list[Split], list[Split]]:
+    """Return the splits of phases of which people see their own scores alone, and all others."""
+    alone = {
+        one.phase
+        for one in found
+        if audience(other for other in found if other.phase == one.phase) == OWNERS
+    }
+    return [one for one in found if one.phase in alone], [
+        one for one in found if one.phase not in alone
+    ]
+
+
+def _note_visibility(section: Section, split: Split) -> None:
+    if split.visibility == HOSTS:
+        section.note("visibility", "Only organizers see these scores.", NoteKind.CONVERTED)
+    elif split.visibility == OWNERS and not split.is_private:
+        sentence = (
+            "Participants see these scores of their own submissions; the leaderboard of the phase is "
+            "hidden from them."
+        )
+        section.note("visibility", sentence, NoteKind.CONVERTED)
+    elif split.visibility == OWNERS:
+        sentence = (
+            "On EvalAI a submission's owner sees these scores. Here only organizers do, for the phase "
+            "has public ones beside them: make a phase of its own for this split to change that."
+        )
+        section.note("visibility", sentence, NoteKind.CHANGED)
+
+
+def _board(top: Section, found: Sequence[Split], key: str, *, is_hidden: bool) -> LeaderboardDraft:
     columns: dict[str, ColumnDraft] = {}
-    for split in sorted(found, key=lambda one: one.slot):
-        peers = [one for one in found if one.slot == split.slot]
+    for split in sorted(found, key=lambda one: (one.is_private, one.slot)):
+        peers = [
+            one for one in found if (one.is_private, one.slot) == (split.is_private, split.slot)
+        ]
         for label in split.metrics.labels:
             if split.key(label) not in columns:
                 columns[split.key(label)] = _column(split, label, peers, len(columns))
-    first = found[0]
+    first = next((one for one in found if not one.is_private), found[0])
     tops = {(one.metrics.primary, one.key(one.metrics.primary)) for one in found}
     if len(found) > 1:
         sentence = (
@@ -81,12 +149,11 @@ def board(top: Section, found: Sequence[Split]) -> tuple[LeaderboardDraft, ...]:
         )
         kind = NoteKind.CHANGED if len(tops) > 1 else NoteKind.CONVERTED
         top.note("challenge_phase_splits", sentence, kind)
-    primary = columns[first.key(first.metrics.primary)].index
-    draft = LeaderboardDraft(
-        title="Leaderboard", key="leaderboard", columns=tuple(columns.values()),
-        primary_index=primary, submission_rule=rule(found), where="leaderboard",
+    return LeaderboardDraft(
+        title="Leaderboard", key=key, columns=tuple(columns.values()), hidden=is_hidden,
+        primary_index=columns[first.key(first.metrics.primary)].index, submission_rule=rule(found),
+        where="leaderboard",
     )  # fmt: skip
-    return (draft,)
 
 
 def rule(found: Iterable[Split]) -> SubmissionRule:
@@ -117,21 +184,12 @@ def _metrics(section: Section) -> Metrics:
 
 
 def _split(
-    section: Section, boards: dict[str, Metrics], names: dict[str, tuple[str, str]],
-    before: Sequence[Split],
+    section: Section, boards: dict[str, Metrics], names: dict[str, tuple[str, str]]
 ) -> Split | None:  # fmt: skip
     phase = section.text("challenge_phase_id")
     metrics = _named(section, "leaderboard_id", boards)
     named = _named(section, "dataset_split_id", names)
     visibility = section.whole("visibility", PUBLIC)
-    if visibility == 2:
-        sentence = (
-            "On EvalAI a submission's owner sees these scores. Here only organizers see scores that "
-            "are not public."
-        )
-        section.note("visibility", sentence, NoteKind.CHANGED)
-    elif visibility == 1:
-        section.note("visibility", "Only organizers see these scores.", NoteKind.CONVERTED)
     is_latest = section.flag("show_leaderboard_by_latest_submission", False)
     ascending = metrics.ascending if metrics else frozenset()
     order = "is_leaderboard_order_descending"
@@ -151,10 +209,8 @@ def _split(
     section.close()
     if metrics is None or named is None or not metrics.labels:
         return None
-    slot = sum(one.phase == phase for one in before)
-    return Split(
-        phase, named[0], named[1], metrics, visibility, precision, is_latest, section.where, slot
-    )
+    where = section.where
+    return Split(phase, named[0], named[1], metrics, visibility, precision, is_latest, where)
 
 
 def _named(section: Section, key: str, known: dict[str, T]) -> T | None:
@@ -168,10 +224,9 @@ def _named(section: Section, key: str, known: dict[str, T]) -> T | None:
 
 def _column(split: Split, label: str, peers: Sequence[Split], index: int) -> ColumnDraft:
     names = dict.fromkeys(one.name or one.codename for one in peers)
-    is_public = any(one.visibility == PUBLIC for one in peers if label in one.metrics.labels)
     return ColumnDraft(
         title=label, key=split.key(label), index=index,
         sorting=Sorting.ASC if label in split.metrics.ascending else Sorting.DESC,
-        group=" / ".join(names)[:200], hidden=not is_public, precision=split.precision,
+        group=" / ".join(names)[:200], hidden=split.is_private, precision=split.precision,
         where=split.where,
     )  # fmt: skip

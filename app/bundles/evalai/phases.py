@@ -70,7 +70,8 @@ def read(
         own = [one for one in splits if one.phase == window.section.text("id")]
         task = _task(window.section, members, index, script, own)
         tasks.append(task)
-        phases.append(_phase(window, index, is_parallel, own, limit_s))
+        board = boards.index_of(window.section.text("id"), splits)
+        phases.append(_phase(window, index, is_parallel, own, limit_s, board))
         text, is_html = members.text(window.section, "description")
         if text.strip():
             title = f"Phase: {window.section.text('name')}"[:200]
@@ -103,8 +104,9 @@ def _parallel(windows: Sequence[_Window]) -> list[bool]:
 
 
 def _phase(
-    window: _Window, index: int, is_parallel: bool, splits: Sequence[Split], limit_s: int
-) -> PhaseDraft:
+    window: _Window, index: int, is_parallel: bool, splits: Sequence[Split], limit_s: int,
+    board: int,
+) -> PhaseDraft:  # fmt: skip
     section = window.section
     if splits and not section.flag("leaderboard_public", True):
         section.note("leaderboard_public", "Its results are hidden.", NoteKind.CONVERTED)
@@ -120,13 +122,13 @@ def _phase(
     if section.get("max_concurrent_submissions_allowed") is not None:
         sentence = "How many runs of a person go on at once is a setting of the queue."
         section.note("max_concurrent_submissions_allowed", sentence, NoteKind.NO_EQUIVALENT)
-    is_hidden = all(one.visibility != boards.PUBLIC for one in splits) if splits else False
+    is_hidden = boards.audience(splits) <= boards.HOSTS
     return PhaseDraft(
         name=section.text("name"), start=window.start, end=window.end, tasks=(index,),
         max_submissions_per_day=section.whole("max_submissions_per_day", UNLIMITED),
         max_submissions_per_person=section.whole("max_submissions", UNLIMITED),
         execution_time_limit_s=limit_s, is_parallel=is_parallel,
-        submission_rule=boards.rule(splits), accepts_only_result_submissions=True,
+        leaderboard_index=board, submission_rule=boards.rule(splits), accepts_only_result_submissions=True,
         hide_results=is_hidden or not section.flag("leaderboard_public", True),
         hide_score_output=True, where=section.where,
     )  # fmt: skip

@@ -18,6 +18,20 @@ SKELETON = {
 """A program that runs and predicts nothing, for tasks without a solution."""
 RESULT_SKELETON = {"predictions.txt": b""}
 """The same for phases that take results only."""
+STAND_INS = (
+    "`reference_data/` shows the shape of the reference data and holds none of it. A scoring program "
+    "that looks cases up finds none there: put answers of your own into these files, such as those "
+    "of cases that you kept back from training, and `score.py` scores with them."
+)
+_DIFFERENCES = """## What is stricter on the site
+
+`score.py` uses Docker's own list of system calls, and the site a shorter one: what works here may be refused there with
+“Function not implemented” or “Operation not permitted”. Missing there are io_uring, namespaces (`unshare`, sandboxes of
+browsers), tracing (debuggers, `strace`), kernel keys, bpf and performance counters. Ordinary numerical libraries,
+threads, processes and shared memory need none of these.
+
+The site limits what all files of a step take together, here it is each file; and a step there has another processor.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,4 +116,5 @@ Zip the *contents* of `sample_submission/` and submit the zip. This takes {takes
 {beside}Image `{rules.image}`; {rules.seconds} seconds a step, {rules.memory_mib} MiB of memory, {rules.cpus:g} processors,
 {rules.pids} processes, {"with" if rules.network else "no"} network, output of at most {rules.output_mib} MiB.
 The scoring program writes `scores.json`: a number for each column of the leaderboard.
-""".encode()
+
+{_DIFFERENCES}""".encode()

@@ -24,7 +24,8 @@ class KitForm(Form):
         _("A stand-in for the reference data"),
         description=_(
             "Text files of the same names, lines and columns, with every number 0 and every word x. "
-            "The reference data themselves are never in a kit."
+            "The reference data themselves are never in a kit: people put answers of their own there "
+            "to score on their machines."
         ),
     )
 

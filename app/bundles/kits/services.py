@@ -87,7 +87,7 @@ def write(
                 _add(target, f"sample_submission/{path}", content)
         for folder, file in folders.items():
             _unpack(file, folder, target)
-        left_out = _stand_ins(reference, target) if reference else []
+        left_out = [contents.STAND_INS, *_stand_ins(reference, target)] if reference else []
         names = ["sample_submission", *folders, *(["reference_data"] if reference else [])]
         if "scoring_program" not in folders:
             left_out.append(

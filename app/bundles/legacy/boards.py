@@ -41,8 +41,21 @@ class _Column:
     weights: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class _Table:
+    """One leaderboard of CodaLab, with its columns in order."""
+
+    key: str
+    section: Section
+    columns: Sequence[_Column]
+
+    @property
+    def label(self) -> str:
+        return self.section.text("label") or self.key
+
+
 def read(top: Section, rule: SubmissionRule) -> tuple[LeaderboardDraft, ...]:
-    """Read the leaderboards with their columns; the first one serves every phase."""
+    """Read the leaderboards with their columns, and make one of them that serves every phase."""
     section = top.section("leaderboard", _A_BOARD)
     if section is None:
         if top.get("leaderboard") is None:
@@ -60,39 +73,57 @@ def read(top: Section, rule: SubmissionRule) -> tuple[LeaderboardDraft, ...]:
     columns = {key: _column(key, one, groups, section) for key, one in found.items()}
     section.close()
     ordered = sorted(boards.items(), key=lambda item: item[1].whole("rank", 1))
-    first = ordered[0][0] if ordered else ""
-    drafts = [_board(key, one, columns, rule, is_first=key == first) for key, one in ordered]
+    placed = [
+        _Table(key, one, _of(key, one, columns, i == 0)) for i, (key, one) in enumerate(ordered)
+    ]
     _strays(columns, boards)
-    return tuple(drafts)
+    return (_united(placed, rule),) if placed else ()
 
 
-def _board(
-    key: str,
-    section: Section,
-    columns: Mapping[str, _Column],
-    rule: SubmissionRule,
-    *,
-    is_first: bool,
-) -> LeaderboardDraft:
-    label = section.text("label") or key
-    names = {label.casefold(), key.casefold()}
-    own = [one for one in columns.values() if one.board in names or (is_first and not one.board)]
-    own = _in_order(own)
-    ranking = max(own, key=lambda one: one.preference, default=None)
-    sources = _sources(own, columns)
-    indexes = {one.key: index for index, one in enumerate([*own, *sources])}
-    if not is_first:
-        sentence = "Every phase uses the first leaderboard; this one will stand unused."
-        section.report.note(section.path, sentence, NoteKind.CHANGED)
+def _of(
+    key: str, section: Section, columns: Mapping[str, _Column], is_first: bool
+) -> list[_Column]:
+    names = {(section.text("label") or key).casefold(), key.casefold()}
     section.close()
+    own = [one for one in columns.values() if one.board in names or (is_first and not one.board)]
+    return _in_order(own)
+
+
+def _united(tables: Sequence[_Table], rule: SubmissionRule) -> LeaderboardDraft:
+    """Return the leaderboard that all of CodaLab's became: the first, with the others as groups."""
+    first = tables[0]
+    groups: dict[str, str] = {}
+    ordered: dict[str, _Column] = {}
+    for table in tables:
+        for column in table.columns:
+            own = column.group.label if column.group else ""
+            parts = [own] if table is first else [table.label, own]
+            groups.setdefault(column.key, ": ".join(part for part in parts if part))
+            ordered.setdefault(column.key, column)
+        if table is not first:
+            _note(table, first)
+    indexes = {key: index for index, key in enumerate(ordered)}
+    ranking = max(first.columns, key=lambda one: one.preference, default=None)
     return LeaderboardDraft(
-        title=label,
-        key=key,
-        columns=tuple(_draft(one, indexes, is_added=one in sources) for one in [*own, *sources]),
+        title=first.label,
+        key=first.key,
+        columns=tuple(_draft(one, indexes, groups[one.key]) for one in ordered.values()),
         primary_index=indexes[ranking.key] if ranking else 0,
         submission_rule=rule,
-        where=section.where,
+        where=first.section.where,
     )
+
+
+def _note(table: _Table, first: _Table) -> None:
+    if table.columns:
+        sentence = (
+            f"Here a phase has one leaderboard: this one's columns are the group “{table.label}” of "
+            f"it, and the column of “{first.label}” ranks. To rank by one of these, give a phase a "
+            "leaderboard of its own in a bundle of format 2 (leaderboard_index)."
+        )
+    else:
+        sentence = "No column names this leaderboard; it was left out."
+    table.section.report.note(table.section.path, sentence, NoteKind.CHANGED)
 
 
 def _in_order(columns: Sequence[_Column]) -> list[_Column]:
@@ -106,18 +137,6 @@ def _in_order(columns: Sequence[_Column]) -> list[_Column]:
         return outer, seen[column.group or column.key], column.rank
 
     return sorted(columns, key=place)
-
-
-def _sources(own: Sequence[_Column], columns: Mapping[str, _Column]) -> list[_Column]:
-    """Return the columns of other boards that this one computes from."""
-    found: list[_Column] = []
-    wanted = [key for column in own for key in column.fields]
-    while wanted:
-        column = columns.get(wanted.pop(0))
-        if column and column not in own and column not in found:
-            found.append(column)
-            wanted += column.fields
-    return found
 
 
 def _column(key: str, section: Section, groups: Mapping[str, _Group], around: Section) -> _Column:
@@ -137,7 +156,7 @@ def _column(key: str, section: Section, groups: Mapping[str, _Group], around: Se
         section.note("computed", sentence, NoteKind.CONVERTED)
     preference = section.whole("selection_default", 0)
     if preference:
-        sentence = "Of each leaderboard the column with the largest selection_default ranks."
+        sentence = "Of the first leaderboard the column with the largest selection_default ranks."
         section.note("selection_default", sentence, NoteKind.CONVERTED)
     column = _Column(
         key=key,
@@ -221,11 +240,8 @@ def _strays(columns: Mapping[str, _Column], boards: Mapping[str, Section]) -> No
             column.section.wrong("leaderboard", found, "the label of a leaderboard", hint)
 
 
-def _draft(column: _Column, indexes: Mapping[str, int], *, is_added: bool) -> ColumnDraft:
+def _draft(column: _Column, indexes: Mapping[str, int], group: str) -> ColumnDraft:
     section = column.section
-    if is_added:
-        sentence = "Another leaderboard computes from this column; it stands there too, hidden."
-        section.report.note(section.path, sentence, NoteKind.CHANGED)
     draft = ColumnDraft(
         title=section.text("label") or column.key,
         key=column.key,
@@ -234,8 +250,8 @@ def _draft(column: _Column, indexes: Mapping[str, int], *, is_added: bool) -> Co
         computation=column.operation,
         computation_indexes=tuple(indexes[name] for name in column.fields if name in indexes),
         computation_weights=column.weights,
-        group=column.group.label if column.group else "",
-        hidden=section.flag("hidden", False) or is_added,
+        group=group,
+        hidden=section.flag("hidden", False),
         precision=_precision(section),
         where=section.where,
     )

@@ -44,7 +44,7 @@ def describe(file: StoredFile, *, site: str, page_url: str, download_url: str) -
         "distribution": [
             {
                 "@type": "cr:FileObject",
-                "@id": file.file_name,
+                "@id": file.key,  # readers take no white space in one, which a name may hold
                 "name": file.file_name,
                 "contentUrl": download_url,
                 "contentSize": f"{file.size_bytes} B",

@@ -210,7 +210,9 @@ FULL = CompetitionDraft(
             hide_prediction_output=True, hide_score_output=True,
             starting_kit=FileRef(member="kit.zip"), public_data=FileRef(member="p.zip"),
         ),
-        PhaseDraft(name="Beside", start=day(2), end=day(3), tasks=(0,), is_parallel=True),
+        PhaseDraft(
+            name="Beside", start=day(2), end=day(3), tasks=(0,), is_parallel=True, leaderboard_index=1
+        ),
     ),
     leaderboards=(
         LeaderboardDraft(
@@ -225,6 +227,7 @@ FULL = CompetitionDraft(
                 ),
             ),
         ),
+        LeaderboardDraft(title="Other", key="other", columns=(ColumnDraft(title="C", key="c", index=0),)),
     ),
 )  # fmt: skip
 """Every field of every draft class differs from its default in one place at least."""

@@ -68,7 +68,7 @@ def test_script_scores_a_submission(tmp_path: Path) -> None:
 def test_splits_of_a_phase_have_keys_of_their_own(tmp_path: Path) -> None:
     assert run(tmp_path, {"answer.json": ANSWER}, phase=1).returncode == 0
     assert scores(tmp_path) == {
-        "Accuracy": 0.75, "Loss": 0.25, "2: Accuracy": 0.75, "2: Loss": 0.25,
+        "Accuracy": 0.75, "Loss": 0.25, "private: Accuracy": 0.75, "private: Loss": 0.25,
     }  # fmt: skip
 
 

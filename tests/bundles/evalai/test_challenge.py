@@ -57,20 +57,67 @@ def test_splits_of_a_phase_are_groups_of_columns() -> None:
     assert [(c.key, c.group, c.hidden, c.precision) for c in board.columns] == [
         ("Accuracy", "Train split", False, 3),
         ("Loss", "Train split", False, 3),
-        ("2: Accuracy", "Test split", True, 3),
-        ("2: Loss", "Test split", True, 3),
+        ("private: Accuracy", "Test split", True, 3),
+        ("private: Loss", "Test split", True, 3),
     ]
     assert [c.sorting for c in board.columns] == [Sorting.DESC, Sorting.ASC] * 2
     assert board.primary_index == 0
 
 
-def test_visibility_decides_who_sees_a_split() -> None:
-    for number, hidden, kind in ((1, True, NoteKind.CONVERTED), (2, True, NoteKind.CHANGED)):
-        reading = changed("visibility: 3", f"visibility: {number}")
-        (board,) = draft_of(reading).leaderboards
-        assert [column.hidden for column in board.columns][:2] == [hidden] * 2
-        assert kind in notes(reading, "challenge_phase_splits[0].visibility")
-        assert draft_of(reading).phases[0].hide_results
+def split_seen_by(dev: int, test: int, other: int) -> BundleReading:
+    """The challenge with these visibilities of its three splits, the last two of one phase."""
+    config = CONFIG.replace("leaderboard_public: false", "leaderboard_public: true")
+    first, second, third = config.replace("visibility: 1", "visibility: 3").split("visibility: 3")[
+        :3
+    ]
+    rest = config.replace("visibility: 1", "visibility: 3").split("visibility: 3")[3]
+    text = f"{first}visibility: {dev}{second}visibility: {test}{third}visibility: {other}{rest}"
+    return read_files(challenges.files(text))
+
+
+@pytest.mark.parametrize(
+    ("seen", "boards", "hidden_columns", "hides", "indexes"),
+    [
+        ((3, 3, 3), [False], [[]], [False, False], [0, 0]),
+        ((3, 3, 1), [False], [["private: Accuracy", "private: Loss"]], [False, False], [0, 0]),
+        ((3, 3, 2), [False], [["private: Accuracy", "private: Loss"]], [False, False], [0, 0]),
+        ((3, 1, 1), [False], [[]], [False, True], [0, 0]),
+        ((3, 2, 2), [False, True], [[], []], [False, False], [0, 1]),
+        ((2, 3, 3), [False, True], [[], []], [False, False], [1, 0]),
+        ((3, 1, 2), [False, True], [[], ["private: Accuracy", "private: Loss"]], [False, False], [0, 1]),
+        ((2, 2, 2), [True], [[]], [False, False], [0, 0]),
+        ((1, 1, 1), [False], [[]], [True, True], [0, 0]),
+    ],
+)  # fmt: skip
+def test_visibility_decides_who_sees_what(
+    seen: tuple[int, int, int], boards: list[bool], hidden_columns: list[list[str]],
+    hides: list[bool], indexes: list[int],
+) -> None:  # fmt: skip
+    draft = draft_of(split_seen_by(*seen))
+    assert [board.hidden for board in draft.leaderboards] == boards
+    assert [
+        [column.key for column in board.columns if column.hidden] for board in draft.leaderboards
+    ] == hidden_columns
+    assert [phase.hide_results for phase in draft.phases] == hides
+    assert [phase.leaderboard_index for phase in draft.phases] == indexes
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind", "sentence"),
+    [
+        ((1, 3, 3), NoteKind.CONVERTED, "Only organizers"),
+        ((2, 3, 3), NoteKind.CONVERTED, "of their own submissions"),
+    ],
+)
+def test_report_says_who_sees_a_split(
+    seen: tuple[int, int, int], kind: NoteKind, sentence: str
+) -> None:
+    assert sentence in notes(split_seen_by(*seen), "challenge_phase_splits[0].visibility")[kind]
+
+
+def test_report_says_that_owners_do_not_see_what_stands_beside_public_scores() -> None:
+    found = notes(split_seen_by(3, 3, 2), "challenge_phase_splits[2].visibility")
+    assert "make a phase of its own" in found[NoteKind.CHANGED]
 
 
 def test_order_by_what_is_no_label_is_a_note() -> None:

@@ -81,7 +81,10 @@ def test_kit_without_a_solution_has_a_skeleton(app: Flask, cast: Cast, task: Tas
         "README.md", "score.py", "input_data/films.csv",
         "sample_submission/metadata.yaml", "sample_submission/model.py",
     }  # fmt: skip
-    assert "Triage" in found["README.md"].decode()
+    readme = found["README.md"].decode()
+    assert "Triage" in readme
+    assert "io_uring" in readme
+    assert "answers of your own" not in readme
 
 
 def test_solution_is_the_sample(app: Flask, cast: Cast, task: Task, store: FakeStore) -> None:
@@ -110,7 +113,9 @@ def test_reference_data_are_in_no_kit(
     assert ("scoring_program/score.py" in found) == ("scoring_program" in wanted)
     if "stand_in" in wanted:
         assert found["reference_data/truth.csv"] == b"id,label\n0,x\n0,x\n"
-        assert "`reference_data/model.bin` has no stand-in" in found["README.md"].decode()
+        readme = found["README.md"].decode()
+        assert "`reference_data/model.bin` has no stand-in" in readme
+        assert "put answers of your own into these files" in readme
 
 
 @pytest.mark.security

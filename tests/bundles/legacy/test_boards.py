@@ -25,7 +25,7 @@ def with_columns(*columns: str, boards: str = "B: &b {label: Board}", more: str 
 
 
 def test_boards_and_columns_are_taken() -> None:
-    first, second = boards_of(EVERY_KEY)
+    (first,) = boards_of(EVERY_KEY)
     assert (first.title, first.key, first.primary_index) == ("Segmentation", "FIRST", 0)
     assert first.columns == (
         ColumnDraft(
@@ -39,10 +39,24 @@ def test_boards_and_columns_are_taken() -> None:
             title="mrr", key="mrr", index=3, computation=Computation.MRR,
             computation_indexes=(2, 1),
         ),
-        ColumnDraft(title="Time", key="time", index=4, sorting=Sorting.ASC, hidden=True),
+        ColumnDraft(title="Time", key="time", index=4, sorting=Sorting.ASC, group="Speed", hidden=True),
     )  # fmt: skip
-    assert (second.title, [column.key for column in second.columns]) == ("Speed", ["time"])
-    assert second.columns[0].index == 0
+
+
+def test_further_board_is_a_group_of_the_first_and_ranks_nothing() -> None:
+    boards = "ONE: {label: First, rank: 1}\n    TWO: {label: Second, rank: 2}"
+    (board,) = boards_of(
+        with_columns(
+            "a: {leaderboard: {label: Second}, selection_default: 9, rank: 1}",
+            "b: {leaderboard: {label: First}, rank: 2}",
+            "c: {leaderboard: {label: Second}, rank: 2, column_group: {label: Fast}}",
+            boards=boards,
+        )
+    )
+    assert (board.title, board.key, board.primary_index) == ("First", "ONE", 0)
+    assert [(one.key, one.group, one.index) for one in board.columns] == [
+        ("b", "", 0), ("a", "Second", 1), ("c", "Second: Fast", 2),
+    ]  # fmt: skip
 
 
 def test_columns_are_sorted_by_rank_and_number_from_zero() -> None:
@@ -76,9 +90,10 @@ def test_columns_of_a_group_stand_together_in_its_place() -> None:
 def test_column_finds_its_board_by_label_or_key_in_any_case() -> None:
     boards = "ONE: {label: First, rank: 1}\n    TWO: {label: Second, rank: 0}"
     text = with_columns("a: {leaderboard: {label: FIRST}}", "b: {leaderboard: two}", boards=boards)
-    assert [(board.key, [c.key for c in board.columns]) for board in boards_of(text)] == [
-        ("TWO", ["b"]), ("ONE", ["a"]),
-    ]  # fmt: skip
+    (board,) = boards_of(text)
+    assert (board.key, [(one.key, one.group) for one in board.columns]) == (
+        "TWO", [("b", ""), ("a", "First")],
+    )  # fmt: skip
 
 
 def test_column_without_a_board_stands_on_the_first() -> None:
@@ -129,9 +144,15 @@ def test_problem_names_key_found_and_expected(column: str, problem: str) -> None
     assert problem in [text.split(", ", 2)[2] for text in written(reading)]
 
 
-def test_board_without_columns_is_refused() -> None:
+def test_only_board_without_columns_is_refused() -> None:
+    (problem,) = [
+        one for one in written(read_manifest(with_columns("{}"))) if "columns: The list" in one
+    ]
+    assert "leaderboard.leaderboards.B.columns: The list is empty" in problem
+
+
+def test_further_board_without_columns_is_left_out() -> None:
     boards = "B: &b {label: Board}\n    C: {label: Empty}"
-    (problem,) = written(read_manifest(with_columns("a: {leaderboard: *b}", boards=boards)))
-    assert problem.endswith(
-        "leaderboard.leaderboards.C.columns: The list is empty; expected 1 to 200 entries."
-    )
+    reading = read_manifest(with_columns("a: {leaderboard: *b}", boards=boards))
+    assert reading.draft is not None
+    assert any("left out" in one.sentence for one in reading.notes if one.where.endswith(".C"))

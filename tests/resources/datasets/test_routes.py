@@ -42,7 +42,7 @@ def test_page_is_for_everybody_and_only_of_public_files(app: Flask, cast: Cast) 
 def test_page_tells_machines_what_it_tells_people(app: Flask, cast: Cast) -> None:
     file = make_file(
         cast.olga, kind=DATA, name="Films </script>", sha256="ab" * 32, license="CC-BY-4.0",
-        is_public=True,
+        is_public=True, file_name="all films.zip",
     )  # fmt: skip
     page = browser(app, None).get(f"/datasets/{file.key}").text
     [text] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page)
@@ -50,7 +50,9 @@ def test_page_tells_machines_what_it_tells_people(app: Flask, cast: Cast) -> Non
     assert described["name"] == "Films </script>"
     assert described["conformsTo"] == "http://mlcommons.org/croissant/1.0"
     assert described["license"] == "https://creativecommons.org/licenses/by/4.0/"
+    assert {"name", "description", "url", "creator", "datePublished", "license"} <= set(described)
     [content] = described["distribution"]
+    assert not set(content["@id"]) & set(" \t\n")
     assert (content["sha256"], content["contentSize"]) == ("ab" * 32, "100 B")
     assert content["contentUrl"] == f"http://localhost/files/{file.key}"
     assert described["citeAs"].startswith("olga (2027). Films")
