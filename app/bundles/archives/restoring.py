@@ -338,12 +338,16 @@ class _Restoring:
             .join(Submission, Submission.id == Run.submission_id)
             .where(Submission.phase_id.in_([phase.id for phase in self._phases]))
         )
-        said = select(func.coalesce(func.sum(func.length(LogChunk.text)), 0)).where(
-            LogChunk.run_id == Attempt.run_id, LogChunk.attempt == Attempt.number
-        )
-        chars = update(Attempt).where(Attempt.run_id.in_(mine))
+        of_attempt = (LogChunk.run_id == Attempt.run_id, LogChunk.attempt == Attempt.number)
+        chars = func.coalesce(func.sum(func.length(LogChunk.text)), 0)
+        last = func.coalesce(func.max(LogChunk.seq), 0)
         db.session.execute(
-            chars.values(log_chars=said.scalar_subquery()),
+            update(Attempt)
+            .where(Attempt.run_id.in_(mine))
+            .values(
+                log_chars=select(chars).where(*of_attempt).scalar_subquery(),
+                last_seq=select(last).where(*of_attempt).scalar_subquery(),
+            ),
             execution_options={"synchronize_session": False},
         )
 

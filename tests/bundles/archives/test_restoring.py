@@ -283,6 +283,7 @@ def test_pages_say_that_scores_were_measured_elsewhere(
     page = visitor.get(f"/submissions/{found.id}").text
     assert f"Restored from {settings().base_url}: its scores were measured there" in page
     assert f"submission {found.restored_number} there" in page
+    assert "from 203.0.113.77, line 2" in page
     document = visitor.get(f"/submissions/{found.id}/provenance.json").json
     assert document is not None
     assert document["restored_from"] == {
