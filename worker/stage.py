@@ -234,7 +234,9 @@ def _misfit(run: Run, part: Part) -> str:
 
 
 def _names_command(problem: str, part: Part) -> bool:
-    return any(word in problem for word in ("executable file", "exec:", part.program.words[0]))
+    """Return whether an engine's words are of the command, and not of something of its own."""
+    command = part.program.words[0]
+    return any(f"{quote}{command}{quote}" in problem for quote in "\"'`")
 
 
 def trouble(run: Run, part: Part) -> str:

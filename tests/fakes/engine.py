@@ -22,6 +22,8 @@ class Desk:
         self.killed = threading.Event()
         self.usage: Usage | None = None
         """What it uses, as the engine would tell."""
+        self.problem = ""
+        """Why it never ran, as the engine would say."""
         self.outside = ""
         """What ended it from outside, as the engine would prove."""
         self._on_output = on_output
@@ -123,7 +125,8 @@ class _FakeRunning:
         began = time.monotonic()
         outcome = self._program(self._desk)
         code = 137 if self._desk.killed.is_set() else outcome
-        self._ended = Ended(code, time.monotonic() - began, outside=self._desk.outside)
+        desk, seconds = self._desk, time.monotonic() - began
+        self._ended = Ended(code, seconds, problem=desk.problem, outside=desk.outside)
         self._on_exit()
 
     def ended(self) -> Ended | None:

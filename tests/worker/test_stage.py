@@ -54,3 +54,24 @@ def test_code_of_a_program_is_explained(
     attempt(FakeEngine({Role.PREDICTION_PROGRAM: fail}))
     assert site.last().blame == Blame.PARTICIPANT
     assert sentence in site.last().text
+
+
+@pytest.mark.parametrize(
+    ("command", "problem", "blame"),
+    [
+        ("predict", 'exec: "predict": executable file not found in $PATH', Blame.PARTICIPANT),
+        ("predict", "executable file `predict` not found in $PATH", Blame.PARTICIPANT),
+        ("sh run.sh", "failed to create shim task: no space left on device", Blame.PLATFORM),
+        ("predict", 'exec: "docker-init": executable file not found in $PATH', Blame.PLATFORM),
+    ],
+)
+def test_container_that_never_ran_is_its_commands_fault_only_if_that_is_named(
+    site: Site, attempt: Callable[..., None], command: str, problem: str, blame: Blame
+) -> None:
+    def never(desk: Desk) -> int:
+        desk.problem = problem
+        return -1
+
+    site.inputs["submission"] = zip_of({"metadata.yaml": f"command: {command}\n"})
+    attempt(FakeEngine({Role.PREDICTION_PROGRAM: never}))
+    assert site.last().blame == blame
