@@ -27,7 +27,10 @@ def listing() -> Response:
     form = FilterForm(request.args)
     filters = dataclasses.replace(form.filters(), whose="public", origin="")
     rows = queries.listing(ANONYMOUS, filters, page_number(request.args.get("page")))
-    return page("datasets/listing.html", form=form, filters=filters, rows=rows, kinds=KIND_WORDS)
+    return page(
+        "datasets/listing.html", form=form, filters=filters, rows=rows, kinds=KIND_WORDS,
+        licence_name=licences.name_of,
+    )  # fmt: skip
 
 
 @bp.get("/<uuid:key>")

@@ -192,6 +192,20 @@ def test_list_holds_what_is_asked_for(app: Flask, cast: Cast) -> None:
         assert names(client.get(f"/resources/{query}").text) == expected, query
 
 
+def test_owner_is_told_that_a_new_version_of_a_public_file_is_private(
+    app: Flask, cast: Cast
+) -> None:
+    old = make_file(cast.olga, kind=DATA, is_public=True)
+    new = make_file(cast.olga, kind=DATA)
+    save(FileVersion(newer_id=new.id, older_id=old.id))
+    client, told = browser(app, cast.olga), "The version before is public"
+    assert told in client.get(f"/resources/{new.key}").text
+    assert told not in client.get(f"/resources/{old.key}").text
+    change(new, is_public=True)
+    assert told not in client.get(f"/resources/{new.key}").text
+    assert "There is a newer version" in browser(app, None).get(f"/datasets/{old.key}").text
+
+
 def test_list_says_what_is_in_use_and_what_has_a_newer_version(app: Flask, cast: Cast) -> None:
     old, new = make_file(cast.olga, kind=DATA), make_file(cast.olga, kind=DATA)
     save(FileVersion(newer_id=new.id, older_id=old.id))
