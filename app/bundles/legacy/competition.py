@@ -199,8 +199,9 @@ def _rest(top: Section, members: Members) -> None:
     top.ignore(_AFTERWARDS, "published", "secret_key", "collaborators", "allow_robot_submissions")
     folder = f"{members.root}/assets" if members.root else "assets"
     if files := members.archive.files(folder):
+        count = "1 file" if len(files) == 1 else f"{len(files)} files"
         sentence = (
-            f"The folder “assets” has {len(files)} files; pages cannot show files of the bundle, "
+            f"The folder “assets” has {count}; pages cannot show files of the bundle, "
             f"and those that refer to it show gaps."
         )
         top.report.note((), sentence, NoteKind.NO_EQUIVALENT)

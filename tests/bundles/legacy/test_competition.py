@@ -182,7 +182,7 @@ def test_page_without_text_is_left_out_and_terms_may_be_missing() -> None:
 
 def test_folder_of_assets_is_reported() -> None:
     reading = read_files({**make_files(PLAIN), "assets/figure.png": b"x"})
-    assert any("“assets” has 1 files" in one for one in notes(reading, NoteKind.NO_EQUIVALENT))
+    assert any("“assets” has 1 file;" in one for one in notes(reading, NoteKind.NO_EQUIVALENT))
 
 
 @pytest.mark.parametrize("version", ["", "version: 1\n", "version: 1.0\n", "version: v1.8\n"])
