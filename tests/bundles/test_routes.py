@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -342,3 +343,13 @@ def test_report_is_grouped_by_what_became_of_things(app: Flask, cast: Cast) -> N
     )]  # fmt: skip
     assert found == sorted(found)
     assert "Changed" not in text
+
+
+@pytest.mark.parametrize("path", ["/bundles/new", "/resources/new", "/tasks/upload", "/tasks/new"])
+def test_limits_of_uploads_are_told_in_the_unit_that_fits(
+    app: Flask, cast: Cast, path: str
+) -> None:
+    text = browser(app, cast.olga).get(path).text
+    limits = re.findall(r"(?:zip file of|may have) at most (\S+ \w+)", text)
+    assert limits
+    assert [one for one in limits if not re.fullmatch(r"\d+(\.\d)? [KMG]iB", one)] == []

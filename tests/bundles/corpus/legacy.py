@@ -97,7 +97,7 @@ CASES: dict[str, Case] = {
     ),
     "a negative time limit": broken(
         legacy(("    label: Final\n", "    label: Final\n    execution_time_limit: -3\n")),
-        "competition.yaml, line 16, phases.2.execution_time_limit: The time limit is -3; expected 1 to 604800 seconds. Write the seconds that one run may take.",
+        "competition.yaml, line 16, phases.2.execution_time_limit: The time limit is -3; expected 1 to 259200 seconds. Write the seconds that one run may take.",
     ),
     "an unknown way of the board": broken(
         legacy(

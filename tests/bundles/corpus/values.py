@@ -170,11 +170,11 @@ CASES: dict[str, Case] = {
     ),
     "a negative time limit": broken(
         phase("execution_time_limit: -1"),
-        "competition.yaml, line 17, phases[0].execution_time_limit: The time limit is -1; expected 1 to 604800 seconds. Write the seconds that one run may take.",
+        "competition.yaml, line 17, phases[0].execution_time_limit: The time limit is -1; expected 1 to 259200 seconds. Write the seconds that one run may take.",
     ),
     "a time limit of months": broken(
         phase("execution_time_limit: 10000000"),
-        "competition.yaml, line 17, phases[0].execution_time_limit: The time limit is 10000000; expected 1 to 604800 seconds. Write the seconds that one run may take.",
+        "competition.yaml, line 17, phases[0].execution_time_limit: The time limit is 10000000; expected 1 to 259200 seconds. Write the seconds that one run may take.",
     ),
     "a unit in a time limit": broken(
         phase("execution_time_limit: 10 min"),
