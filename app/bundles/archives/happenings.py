@@ -38,6 +38,7 @@ def submissions(ledger: Ledger) -> Iterator[SubmissionRecord]:
     """Yield the submissions in the order of their making, a portion at a time in memory."""
     phases = {phase.id: position for position, phase in enumerate(ledger.rows.phases)}
     columns = _columns(ledger.rows.competition.id)
+    of_phase = {one.id: columns.get(one.leaderboard_id or 0, {}) for one in ledger.rows.phases}
     for some in _portions(ledger):
         found = db.session.scalars(
             select(Submission)
@@ -52,7 +53,10 @@ def submissions(ledger: Ledger) -> Iterator[SubmissionRecord]:
         ).all()
         attempts = _attempts([run.id for one in found for run in one.runs])
         for one in found:
-            runs = [_run(ledger, run, columns, attempts.get(run.id, [])) for run in one.runs]
+            runs = [
+                _run(ledger, run, of_phase[one.phase_id], attempts.get(run.id, []))
+                for run in one.runs
+            ]
             yield _submission(ledger, one, phases[one.phase_id], tuple(runs))
 
 
@@ -85,13 +89,17 @@ def _portions(ledger: Ledger) -> Iterator[list[int]]:
         yield ordered[start : start + AT_ONCE]
 
 
-def _columns(competition_id: int) -> dict[int, str]:
-    found = db.session.execute(
-        select(BoardColumn.id, BoardColumn.key)
+def _columns(competition_id: int) -> dict[int, dict[int, str]]:
+    """Return the keys of columns by their ids, by leaderboard."""
+    rows = db.session.execute(
+        select(BoardColumn.leaderboard_id, BoardColumn.id, BoardColumn.key)
         .join(Leaderboard, Leaderboard.id == BoardColumn.leaderboard_id)
         .where(Leaderboard.competition_id == competition_id)
     )
-    return dict(found.tuples().all())
+    found: dict[int, dict[int, str]] = {}
+    for board_id, column_id, key in rows:
+        found.setdefault(board_id, {})[column_id] = key
+    return found
 
 
 def _submission(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -62,7 +62,8 @@ class Judge:
     def __post_init__(self) -> None:
         self._of_bundle = {ref.member for ref in building.to_store(self.draft)}
         self._in_phases = {index for phase in self.draft.phases for index in phase.tasks}
-        self._columns = {column.key for column in self.draft.leaderboards[0].columns}
+        boards = [{one.key for one in board.columns} for board in self.draft.leaderboards]
+        self._columns = [boards[phase.leaderboard_index] for phase in self.draft.phases]
 
     def person(self, one: Person, where: str) -> None:
         """Judge somebody."""
@@ -106,7 +107,7 @@ class Judge:
         )
         self.lacks_files |= not self._is_there(one.file)
         for position, run in enumerate(one.runs):
-            self._run(run, f"{where}, runs[{position}]")
+            self._run(run, self._columns[one.phase], f"{where}, runs[{position}]")
         states = {run.state for run in one.runs}
         if one.state == State.FINISHED and states != {State.FINISHED}:
             raise Unfit(f"{where}, state", "finished", "that all its runs are finished, too")
@@ -145,14 +146,14 @@ class Judge:
         if one.migrated_from is not None:
             _once((one.migrated_from, one.phase), self._moved, f"{where}, migrated_from")
 
-    def _run(self, run: RunRecord, where: str) -> None:
+    def _run(self, run: RunRecord, columns: Collection[str], where: str) -> None:
         if run.task >= len(self._revisions):
             raise Unfit(f"{where}.task", str(run.task), f"a line of {records.TASKS}, from 0")
         if run.revision not in self._revisions[run.task]:
             raise Unfit(f"{where}.revision", str(run.revision), "a revision of its task")
         for key in run.scores:
-            if key not in self._columns:
-                expected = f"keys of the leaderboard: {', '.join(sorted(self._columns))[:200]}"
+            if key not in columns:
+                expected = f"keys of the leaderboard: {', '.join(sorted(columns))[:200]}"
                 raise Unfit(f"{where}.scores", f"the key {shown(key)}", expected)
         if run.scores and run.state != State.FINISHED:
             raise Unfit(f"{where}.scores", "scores", f"none, for the run is {run.state}")

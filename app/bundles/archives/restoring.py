@@ -79,9 +79,14 @@ class _Restoring:
     ) -> None:
         self._contents, self._places, self._made = contents, places, made
         self._matches, self._now = matches_accounts, now
-        competition = made.competition
-        self._phases: list[Phase] = list(competition.phases)
-        self._columns = {column.key: column.id for column in competition.leaderboards[0].columns}
+        self._phases: list[Phase] = list(made.competition.phases)
+        self._columns = [
+            {column.key: column.id for column in phase.leaderboard.columns}
+            if phase.leaderboard
+            else {}
+            for phase in self._phases
+        ]
+        """Ids of columns by key, for each phase."""
         self._queue_id = queues.ensure_default_queue(now=now).id
         self._people: dict[str, int] = {}
         self._revisions: dict[tuple[int, int], tuple[int, int]] = {}
@@ -257,7 +262,7 @@ class _Restoring:
             for run in one.runs:
                 run_id = self._runs[one.submission, run.task] = next(numbers)
                 runs.append(self._run(run_id, one, run))
-                self._add_besides(run_id, run, besides)
+                self._add_besides(run_id, run, self._columns[one.phase], besides)
         _insert(Submission, rows)
         _insert(Run, runs)
         _insert(RunScore, besides.scores)
@@ -296,10 +301,12 @@ class _Restoring:
             "failed_steps": list(run.failed_steps),
         }
 
-    def _add_besides(self, run_id: int, run: RunRecord, besides: _Besides) -> None:
+    def _add_besides(
+        self, run_id: int, run: RunRecord, columns: Mapping[str, int], besides: _Besides
+    ) -> None:
         for key, value in run.scores.items():
             besides.scores.append(
-                {"run_id": run_id, "column_id": self._columns[key], "value": float(value)}
+                {"run_id": run_id, "column_id": columns[key], "value": float(value)}
             )
         for output in run.outputs:
             place = self._places.by_member.get(output.member)

@@ -70,7 +70,7 @@ DRAFT = CompetitionDraft(
         ),
         PhaseDraft(
             name="Second", start=NOW - timedelta(days=5), end=None, tasks=(1,),
-            auto_migrate_to_this_phase=True,
+            auto_migrate_to_this_phase=True, leaderboard_index=1,
         ),
     ),
     leaderboards=(
@@ -81,6 +81,14 @@ DRAFT = CompetitionDraft(
                 ColumnDraft(title="Time", key="time", index=1, sorting=Sorting.ASC),
                 ColumnDraft(title="Mean", key="mean", index=2, computation=Computation.AVG, computation_indexes=(0, 1)),
                 ColumnDraft(title="Rank", key="rank", index=3, computation=Computation.AVG_RANK, computation_indexes=(0, 1)),
+            ),
+        ),
+        LeaderboardDraft(
+            title="Finals", key="finals",
+            submission_rule=SubmissionRule.ADD_AND_DELETE_MULTIPLE,
+            columns=(
+                ColumnDraft(title="Time", key="time", index=0, sorting=Sorting.ASC),
+                ColumnDraft(title="Final score", key="score", index=1),
             ),
         ),
     ),
