@@ -135,7 +135,7 @@ FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
     "competitions.grant": lambda _: {"network": "y", "memory_mib": "512"},
     "competitions.register_now": lambda _: {"accepted_terms": "y"},
     "competitions.route": lambda world: {"queue_id": str(world.arguments["queue_id"])},
-    "dumps.create": lambda _: {"contents": "files"},
+    "dumps.create": lambda _: {"contents": "archive", "is_pseudonymised": "y"},
     "library.create": lambda _: {
         "name": "Numbers", "kind": "input_data", "description": "", "license": "", "replaces": "",
         "upload_key": "", "file": (io.BytesIO(a_zip()), "numbers.zip"),
