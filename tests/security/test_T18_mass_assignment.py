@@ -106,7 +106,7 @@ def test_columns_named_in_a_form_change_nothing_more(world: World) -> None:
                 assert str(NUMBER) not in value, f"{rule.rule}: {place}"
                 assert TEXT not in value, f"{rule.rule}: {place}"
                 assert "2001, 2, 3" not in value, f"{rule.rule}: {place}"
-    assert surplus == []
+    assert surplus == [], "\n".join(surplus)
 
 
 def _effect(

@@ -164,7 +164,9 @@ FORMS: Mapping[str, Callable[[World], dict[str, Any]]] = {
         "file": world.arguments["file"], "idempotency_key": "one click",
     },
     "submissions.upload": lambda _: {"file": (io.BytesIO(a_zip()), "a.zip"), "upload_key": ""},
-    "task_zips.create": lambda _: {"file": (io.BytesIO(a_task_zip()), "task.zip")},
+    "task_zips.create": lambda _: {
+        "file": (io.BytesIO(a_task_zip()), "task.zip"), "upload_key": "",
+    },
     "tasks.create": lambda world: {
         "name": "Triage", "description": "", "version": "1", "ingestion_only_during_scoring": "",
         "scoring_program_file": (io.BytesIO(a_zip()), "scoring.zip"),
