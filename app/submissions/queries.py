@@ -16,7 +16,7 @@ from app.errors import NotFound
 from app.platform.db import db
 from app.platform.paging import Page
 from app.policy import Act, Viewer
-from app.submissions import migration, progress, waiting
+from app.submissions import migration, progress, revisions, waiting
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from worker.contract import Output, Stream
 
@@ -291,6 +291,8 @@ class SubmissionRow:
     """Name of the phase that it was moved on from; empty for what somebody submitted here."""
     on_board: bool
     """Whether it stands on its board, as far as the viewer may know."""
+    is_earlier: bool
+    """Whether it ran on a revision of a task that is not current any more."""
 
 
 def mine(competition: Competition, viewer: Viewer, page: int) -> Page[SubmissionRow]:
@@ -333,10 +335,15 @@ def _listed(
         .offset((page - 1) * PAGE_SIZE)
     ).all()
     origins = migration.origins(found)
+    earlier = revisions.earlier([one.id for one in found])
     scores = {key: text for known in primary_scores for key, text in known(found, viewer).items()}
     rows = [
         SubmissionRow(
-            one, scores.get(one.id, ""), origins.get(one.id, ""), is_seen_on_board(one, viewer)
+            one,
+            scores.get(one.id, ""),
+            origins.get(one.id, ""),
+            is_seen_on_board(one, viewer),
+            one.id in earlier,
         )
         for one in found
     ]

@@ -57,7 +57,7 @@ def listing(actor: Viewer, competition: Competition, page: int) -> paging.Page[O
         .limit(PAGE_SIZE)
         .offset((page - 1) * PAGE_SIZE)
     ).all()
-    scored_on = _scored_on([one.id for one in found])
+    scored_on = earlier([one.id for one in found])
     rows = [Outdated(one, scored_on.get(one.id, [])) for one in found]
     return paging.Page(rows, page, PAGE_SIZE, total)
 
@@ -123,8 +123,11 @@ def _ids(competition_id: int) -> Select[tuple[int]]:
     )
 
 
-def _scored_on(submission_ids: Sequence[int]) -> dict[int, list[tuple[str, int, int]]]:
-    """Return the old revisions that submissions were scored on, by their ids."""
+def earlier(submission_ids: Sequence[int]) -> dict[int, list[tuple[str, int, int]]]:
+    """Return what submissions ran on that is not current any more, as :class:`Outdated` says it.
+
+    By the ids of submissions, without those that ran on current revisions alone; one statement.
+    """
     newer = (
         select(func.max(TaskRevision.number))
         .where(TaskRevision.task_id == Run.task_id)

@@ -118,6 +118,27 @@ def test_marks_take_the_same_statements_whatever_the_size(app: Flask, cast: Cast
     assert statements(app, cast, large) == statements(app, cast, small)
 
 
+def test_pages_of_submissions_mark_an_earlier_revision(app: Flask, cast: Cast) -> None:
+    phase = phase_with(cast.competition, AUC)
+    old, new = submitted(phase, cast.pavel, {"auc": 0.9}), by_another(cast, phase)
+    revision_id, _task_id = revise(phase)
+    move_to(new, revision_id)
+    tell(old, new)
+    everyone = f"/benchmarks/{cast.competition.id}/submissions/all"
+    for who, listing in (
+        (cast.pavel, f"/benchmarks/{phase.competition_id}/submissions"),
+        (cast.olga, everyone),
+    ):
+        client = browser(app, who)
+        assert client.get(listing).text.count(">earlier revision<") == 1
+        page = client.get(f"/submissions/{old.id}").text
+        assert "This is of an earlier revision" in page
+        assert "It ran on revision 1, and the current one is 2." in page
+    page = browser(app, cast.olga).get(f"/submissions/{new.id}").text
+    assert "earlier revision" not in page
+    assert "revision 2, the current one" in page
+
+
 # Running them again ---------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from app.errors import NotFound
 from app.platform.db import db
 from app.policy import Act, Viewer
 from app.resources.models import FileKind, StoredFile, TaskRevision
-from app.submissions import ends
+from app.submissions import ends, runs
 from app.submissions.models import Attempt, Run, Submission
 
 Document = dict[str, Any]
@@ -85,6 +85,7 @@ def _document(submission: Submission, *, is_whole: bool, with_scores: bool) -> D
     phase, attempts = submission.phase, _attempts([run.id for run in submission.runs])
     columns = phase.leaderboard.columns if phase.leaderboard and with_scores else []
     shown = {column.id: column.key for column in columns if not column.is_hidden}
+    current = runs.current_revisions([run.task_id for run in submission.runs])
     return {
         "submission": submission.id,
         "state": str(submission.state),
@@ -97,7 +98,9 @@ def _document(submission: Submission, *, is_whole: bool, with_scores: bool) -> D
         "restored_from": _origin(submission),
         "file": _file(submission.file),
         "runs": [
-            _run(run, attempts.get(run.id, []), shown, is_whole=is_whole)
+            _run(
+                run, attempts.get(run.id, []), shown, current[run.task_id].number, is_whole=is_whole
+            )
             for run in submission.runs
         ],
     }  # fmt: skip
@@ -112,13 +115,18 @@ def _attempts(run_ids: Sequence[int]) -> dict[int, list[Attempt]]:
 
 
 def _run(
-    run: Run, attempts: Sequence[Attempt], shown: Mapping[int, str], *, is_whole: bool
+    run: Run, attempts: Sequence[Attempt], shown: Mapping[int, str], current: int, *, is_whole: bool
 ) -> Document:
     counting = next((one for one in attempts if one.number == run.attempt), None)
     document: Document = {
         "run": run.id,
         "state": str(run.state),
-        "task": {"id": run.task_id, "name": run.task.name, "revision": run.revision.number},
+        "task": {
+            "id": run.task_id,
+            "name": run.task.name,
+            "revision": run.revision.number,
+            "current_revision": current,
+        },
         "bundles": {
             str(kind): _file(file)
             for kind in _OF_REVISION

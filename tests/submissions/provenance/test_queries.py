@@ -63,7 +63,7 @@ def test_every_score_says_where_it_comes_from(scored: Submission) -> None:
     assert (found["owner"], found["submitted_at"]) == ("pavel", "2027-01-14T09:30:00Z")
     (run,) = found["runs"]
     assert run["task"]["name"] == "All features"
-    assert run["task"]["revision"] == 1
+    assert (run["task"]["revision"], run["task"]["current_revision"]) == (1, 1)
     assert set(run["bundles"]) == {"scoring_program", "reference_data"}
     assert run["image"] == {"name": "python:3.11", "digest": "python@sha256:1234"}
     assert (run["engine"], run["worker_version"], run["machine"]) == ("docker", "0.2", "gpu2")
