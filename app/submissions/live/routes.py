@@ -48,6 +48,8 @@ _MANY_PAGES = 50
 _glances = Shared[Glance | None](0.15, 1000)
 _charts = Shared[str](2.0, 200)
 _lines = Shared[tuple[Markup, Place]](2.0, 200)
+_NO_LOG = '<div id="log" hx-swap-oob="delete"></div>'
+"""A page made after the end shows no log where nothing was printed, either."""
 
 
 def voice_names() -> dict[Voice, str]:
@@ -207,6 +209,8 @@ def _answer(issued: Ticket, seen: Glance, before: Position, moment: datetime) ->
         shown = _status(issued.submission_id, moment)
         if shown.version != version or seen.status != before.status:
             pieces.append(_status_piece(shown))
+        if seen.is_terminal and issued.streams and not any(row.streams for row in shown.runs):
+            pieces.append(_NO_LOG)
         version, looked = shown.version, _seconds(moment)
     chart = _new_chart(issued, said, before)
     after = Position(

@@ -112,6 +112,22 @@ def test_nothing_new_is_answered_with_nothing_and_where_to_ask_next(
     assert 500 <= int(again.headers["Live-Wait"]) <= 1200
 
 
+def test_empty_log_leaves_the_page_when_everything_is_over(
+    client: FlaskClient, submission: Submission
+) -> None:
+    gone = '<div id="log" hx-swap-oob="delete">'
+    path = address(client, submission)
+    say(runs_of(submission)[0], "prediction_stdout", "spoken")
+    move(submission, State.FINISHED)
+    assert gone not in ask(client, path).text
+    with unit_of_work():
+        db.session.execute(delete(LogChunk))
+    answer = ask(client, path)
+    assert answer.status_code == 286
+    assert gone in answer.text
+    assert 'id="log"' not in client.get(f"/submissions/{submission.id}").text
+
+
 def test_what_waits_for_its_organizer_is_seldom_asked_about(
     client: FlaskClient, submission: Submission
 ) -> None:
