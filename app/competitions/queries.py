@@ -85,6 +85,8 @@ class Rehearsed:
     scored: int
     is_begun: bool
     is_over: bool
+    is_changed: bool = False
+    """Whether a task was changed since."""
 
 
 rehearsed: list[Callable[[int], Rehearsed]] = []

@@ -61,8 +61,11 @@ class Rehearsal:
         """Count the solutions that were scored on every task of theirs."""
         solutions = {row.pair.solution.id for row in self.rows}
         lacking = {row.pair.solution.id for row in self.rows if not row.is_scored}
-        is_begun = any(row.run for row in self.rows)
-        return Rehearsed(len(solutions), len(solutions - lacking), is_begun, self.is_over)
+        return Rehearsed(
+            len(solutions), len(solutions - lacking),
+            is_begun=any(row.run for row in self.rows), is_over=self.is_over,
+            is_changed=any(row.run and not row.is_current for row in self.rows),
+        )  # fmt: skip
 
 
 def pairs(competition_id: int) -> list[Pair]:

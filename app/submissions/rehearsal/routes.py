@@ -46,7 +46,7 @@ def status(competition_id: int) -> Response:
     found = queries.table(competition, viewer)
     return poll(
         url_for(".detail", competition_id=competition_id), fragment="rehearsal/_table.html",
-        competition=competition, rehearsal=found, over=found.is_over,
+        competition=competition, rehearsal=found, over=found.is_over, has_ended=found.is_over,
     )  # fmt: skip
 
 

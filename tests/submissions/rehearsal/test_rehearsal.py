@@ -163,8 +163,13 @@ def test_table_shows_scores_reasons_and_whose_they_are(
     assert shown.count("There is no truth.csv. The task is at fault") == 3
     assert "Rehearsed, 0 of 2 solutions scored." in olga.get(f"{address}/manage").text
     olga.post(f"{address}/rehearsal")
+    assert "3 runs are queued." in olga.get(f"{address}/rehearsal").text
     end(State.FINISHED)
+    polled = olga.get(f"{address}/rehearsal/status", headers={"HX-Request": "true"}).text
+    assert "The rehearsal is over." in polled.split('id="flashes"')[1]
+    assert "runs are queued" not in polled
     shown = olga.get(f"{address}/rehearsal").text
+    assert "The rehearsal is over." not in shown
     assert "hx-trigger" not in shown
     assert shown.count(">0.75<") == 3
     assert "Rehearsed, 2 of 2 solutions scored." in olga.get(f"{address}/manage").text
@@ -173,7 +178,9 @@ def test_table_shows_scores_reasons_and_whose_they_are(
     assert "A rehearsal: a sample solution" in olga.get(link).text
 
 
-def test_solution_counts_as_scored_once_all_its_tasks_are(stage: Stage) -> None:
+def test_solution_counts_as_scored_once_all_its_tasks_are(
+    app: Flask, stage: Stage, cast: Cast
+) -> None:
     rehearse(stage)
     end(State.FINISHED)
     assert table(stage).summary == competitions.Rehearsed(2, 2, is_begun=True, is_over=True)
@@ -181,6 +188,9 @@ def test_solution_counts_as_scored_once_all_its_tasks_are(stage: Stage) -> None:
     found = table(stage)
     assert [row.is_current for row in found.rows] == [False, True, True]
     assert (found.summary.scored, found.summary.solutions) == (1, 2)
+    assert found.summary.is_changed
+    page = browser(app, cast.olga).get(f"/benchmarks/{stage.competition.id}/manage").text
+    assert "A task was changed since: rehearse again." in page
 
 
 def test_table_costs_the_same_for_many_solutions(app: Flask, stage: Stage) -> None:
