@@ -1,4 +1,4 @@
-"""Which submissions were scored on a revision of a task that is not current any more."""
+"""Which submissions ran on a revision of a task that is not current any more."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from app import policy
@@ -16,19 +16,20 @@ from app.platform.db import db
 from app.policy import Act, Viewer
 from app.resources.models import Task, TaskRevision
 from app.submissions import reruns
-from app.submissions.models import Run, State, Submission
+from app.submissions.models import TERMINAL, Run, State, Submission
+from worker.contract import Blame
 
 PAGE_SIZE = 50
 
 
 @dataclass(frozen=True)
 class Outdated:
-    """A submission, and what it was scored on."""
+    """A submission, and what it ran on."""
 
     submission: Submission
     """With owner, phase and file."""
     scored_on: Sequence[tuple[str, int, int]]
-    """Name of a task, the revision it was scored on, and the current one."""
+    """Name of a task, the revision it ran on, and the current one."""
 
 
 def run_tasks() -> Select[tuple[int]]:
@@ -37,9 +38,11 @@ def run_tasks() -> Select[tuple[int]]:
 
 
 def listing(actor: Viewer, competition: Competition, page: int) -> paging.Page[Outdated]:
-    """Return the submissions of a benchmark that were scored on an old revision, oldest first.
+    """Return the submissions of a benchmark that ran on an old revision, oldest first.
 
-    Of each the newest re-run counts, and one whose re-run is on its way is not among them.
+    Those are finished, or failed by no fault of their participants: the current revision may have
+    mended it. Of each the newest re-run counts, and one whose re-run is on its way is not among
+    them: :func:`under_way` counts those.
 
     Raises:
         Forbidden: the actor does not organize the benchmark.
@@ -63,9 +66,24 @@ def listing(actor: Viewer, competition: Competition, page: int) -> paging.Page[O
 
 
 def count(competition: Competition) -> int:
-    """Return how many submissions of a benchmark were scored on an old revision."""
+    """Return how many submissions of a benchmark :func:`listing` lists."""
     ids = _ids(competition.id)
     return db.session.scalar(select(func.count()).select_from(ids.subquery())) or 0
+
+
+def under_way(competition: Competition) -> int:
+    """Return how many re-runs of a benchmark are not over yet, without trials."""
+    statement = (
+        select(func.count(Submission.id))
+        .join(Phase, Phase.id == Submission.phase_id)
+        .where(
+            Phase.competition_id == competition.id,
+            Submission.rerun_of_id.is_not(None),
+            Submission.is_trial.is_(False),
+            Submission.state.not_in(TERMINAL),
+        )
+    )
+    return db.session.scalar(statement) or 0
 
 
 def rerun(
@@ -116,7 +134,10 @@ def _ids(competition_id: int) -> Select[tuple[int]]:
         )
         .where(
             Submission.id.in_(newest),
-            Submission.state == State.FINISHED,
+            or_(
+                Submission.state == State.FINISHED,
+                (Submission.state == State.FAILED) & (Submission.blame != Blame.PARTICIPANT),
+            ),
             TaskRevision.number < current.c.number,
         )
         .distinct()

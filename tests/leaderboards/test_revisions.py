@@ -12,7 +12,7 @@ from sqlalchemy import event, select
 from app.competitions.models import Phase, PhaseTask
 from app.platform.db import db
 from app.resources.models import TaskRevision
-from app.submissions.models import Run, Submission
+from app.submissions.models import Run, State, Submission
 from tests.actors import Cast, browser, make_cast
 from tests.factories import NOW, change, make_participant, make_user, save
 from tests.leaderboards.boards import AUC, fill, phase_with, submitted, tell
@@ -165,7 +165,7 @@ def test_organizer_runs_again_what_was_scored_on_an_old_revision(app: Flask, cas
     move_to(new, revision_id)
     tell(old, new)
     everyone = browser(app, cast.olga).get(f"/benchmarks/{cast.competition.id}/submissions/all")
-    assert "1 submission was scored on an earlier revision of a task" in everyone.text
+    assert "1 submission ran on an earlier revision of a task" in everyone.text
     page = page_of(app, cast)
     assert "revision 1 of 2" in page
     assert f"id-{new.id}" not in page
@@ -175,14 +175,40 @@ def test_organizer_runs_again_what_was_scored_on_an_old_revision(app: Flask, cas
     made = db.session.scalars(select(Submission).where(Submission.rerun_of_id == old.id)).one()
     run = db.session.scalars(select(Run).where(Run.submission_id == made.id)).one()
     assert run.task_revision_id == revision_id
-    assert "Everything is scored on the current revisions" in page_of(app, cast)
+    page = page_of(app, cast)
+    assert "1 re-run is under way" in page
+    assert "Everything is scored on the current revisions" not in page
+    change(made, state=State.FINISHED)
+    page = page_of(app, cast)
+    assert "under way" not in page
+    assert "Everything is scored on the current revisions" in page
+
+
+@pytest.mark.parametrize(
+    ("blame", "is_offered"), [("organizer", True), ("platform", True), ("participant", False)]
+)
+def test_what_failed_by_no_fault_of_its_participant_runs_again_on_the_mended_task(
+    app: Flask, cast: Cast, blame: str, is_offered: bool
+) -> None:
+    phase = phase_with(cast.competition, AUC)
+    failed = submitted(phase, cast.pavel, {"auc": 0.9})
+    change(failed, state=State.FAILED, blame=blame)
+    assert "id-" not in page_of(app, cast)  # the revision that it failed on is the current one
+    revise(phase)
+    assert (f"id-{failed.id}" in page_of(app, cast)) is is_offered
+    run_again(app, cast, which="all")
+    assert reruns() == ([failed.id] if is_offered else [])
 
 
 def test_only_the_chosen_ones_run_again(app: Flask, cast: Cast) -> None:
     phase = phase_with(cast.competition, AUC)
     first, second = (submitted(phase, cast.pavel, {"auc": 0.9}, minute=i) for i in range(2))
     revise(phase)
-    assert run_again(app, cast, which="chosen") == 422
+    address = f"/benchmarks/{cast.competition.id}/submissions/outdated"
+    client = browser(app, cast.olga)
+    assert client.post(address, data={"key": "click", "which": "chosen"}).location == address
+    assert "Choose at least one submission." in client.get(address).text
+    assert reruns() == []
     assert run_again(app, cast, which="chosen", id=str(second.id)) == 303
     assert reruns() == [second.id]
     assert f"id-{first.id}" in page_of(app, cast)

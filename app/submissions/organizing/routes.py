@@ -77,7 +77,10 @@ def start_waiting(competition_id: int) -> Response:
     competition, viewer = _managed(competition_id)
     ids = None if request.form.get("which") == "all" else _chosen_ids()
     if ids == []:
-        raise Invalid(_("Choose at least one submission."))
+        return done(
+            url_for(".waiting", competition_id=competition_id),
+            message=_("Choose at least one submission."),
+        )
     count = held.start(viewer, competition, ids, now=now())
     message = ngettext("%(num)d submission is queued.", "%(num)d submissions are queued.", count)
     return done(url_for(".waiting", competition_id=competition_id), message=message)
@@ -192,8 +195,8 @@ def outdated(competition_id: int) -> Response:
     competition, viewer = _managed(competition_id)
     rows = revisions.listing(viewer, competition, page_number(request.args.get("page")))
     return page(
-        "submissions/outdated.html", rows=rows, key=secrets.token_urlsafe(24),
-        **_framed(competition, viewer),
+        "submissions/outdated.html", rows=rows, under_way=revisions.under_way(competition),
+        key=secrets.token_urlsafe(24), **_framed(competition, viewer),
     )  # fmt: skip
 
 
@@ -204,7 +207,10 @@ def rerun_outdated(competition_id: int) -> Response:
     competition, viewer = _managed(competition_id)
     ids = None if request.form.get("which") == "all" else _chosen_ids()
     if ids == []:
-        raise Invalid(_("Choose at least one submission."))
+        return done(
+            url_for(".outdated", competition_id=competition_id),
+            message=_("Choose at least one submission."),
+        )
     count = revisions.rerun(viewer, competition, ids, _key(), now=now())
     message = ngettext("%(num)d re-run is queued.", "%(num)d re-runs are queued.", count)
     return done(url_for(".outdated", competition_id=competition_id), message=message)
