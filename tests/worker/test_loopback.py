@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.worker.programs import SCORE, program
 from tests.worker.site import Site
-from worker.engines import Owner
+from worker.engines import Owner, Plan
 from worker.engines.choice import choose
 from worker.engines.docker import LABEL, DockerEngine
 from worker.engines.loopback import NOWHERE, Loopbacks
@@ -116,6 +117,29 @@ def test_program_that_may_write_anywhere_has_a_network_to_itself(
     site.events.clear()
     attempt(engine)
     assert site.last().scores == {"accuracy": 1.0}, site.last().text
+
+
+def test_program_does_not_meet_one_that_would_not_end(
+    site: Site, attempt: Attempt, engine: DockerEngine, tmp_path: Path
+) -> None:
+    shared = namespace(site, attempt, engine)
+    (image,) = engine._images
+    stuck = engine.start(
+        Plan(
+            role="prediction_program", run_id=77, attempt=1, image=image,
+            argv=("sleep", "987"), mounts=(), scratch=tmp_path, memory_mib=64, cpus=1.0, pids=8,
+            output_mib=1,
+        ),
+        lambda _is_error, _data: None,
+        lambda: None,
+    )  # fmt: skip
+    try:
+        alone = namespace(site, attempt, engine)
+    finally:
+        stuck.kill()
+        stuck.remove()
+    assert alone != shared
+    assert namespace(site, attempt, engine) == shared
 
 
 def test_nothing_is_kept_once_the_worker_ends(

@@ -238,7 +238,14 @@ class DockerEngine:
         # Programs that join a network write to its /etc/hosts, where they may write at all.
         if plan.writable_root or self.name == "podman":
             return NOWHERE
-        return self._loopbacks.network(self.client, "beside" if plan.role in _BESIDE else "main")
+        is_beside = plan.role in _BESIDE
+        ready = self._loopbacks.network(self.client, "beside" if is_beside else "main")
+        # A program that was killed and has not ended is met by nobody.
+        return NOWHERE if ready != NOWHERE and self._is_at_work(is_beside) else ready
+
+    def _is_at_work(self, is_beside: bool) -> bool:
+        mine = self._labelled("run", is_running=True, worker=self._owner.worker)
+        return any((one["Labels"].get(f"{LABEL}.role") in _BESIDE) == is_beside for one in mine)
 
     def _tmp_options(self, plan: Plan) -> str:
         # A program that has the whole container may also run what it writes to /tmp.
@@ -271,11 +278,13 @@ class DockerEngine:
         """See :class:`worker.engines.Engine`."""
         return self._source.pulled.prune(self.client, max_bytes)
 
-    def _labelled(self, kind: str, **labels: str) -> list[dict[str, Any]]:
+    def _labelled(
+        self, kind: str, *, is_running: bool = False, **labels: str
+    ) -> list[dict[str, Any]]:
         """Return the containers of a kind, ``run`` or ``loopback``, or of both ("")."""
         wanted = [f"{LABEL}={kind}" if kind else LABEL]
         wanted += [f"{LABEL}.{name}={value}" for name, value in labels.items()]
-        return list(self.client.containers(all=True, filters={"label": wanted}))
+        return list(self.client.containers(all=not is_running, filters={"label": wanted}))
 
     def details(self) -> dict[str, Any]:
         """See :class:`worker.engines.Engine`."""
