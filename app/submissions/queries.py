@@ -16,7 +16,7 @@ from app.errors import NotFound
 from app.platform.db import db
 from app.platform.paging import Page
 from app.policy import Act, Viewer
-from app.submissions import migration, progress, revisions, waiting
+from app.submissions import migration, progress, reruns, revisions, waiting
 from app.submissions.models import Attempt, LogChunk, Run, RunOutput, State, Submission
 from worker.contract import Output, Stream
 
@@ -293,6 +293,8 @@ class SubmissionRow:
     """Whether it stands on its board, as far as the viewer may know."""
     is_earlier: bool
     """Whether it ran on a revision of a task that is not current any more."""
+    replaced_by: int | None
+    """The re-run, or the original, that stands on the board in its place, as far as one may know."""
 
 
 def mine(competition: Competition, viewer: Viewer, page: int) -> Page[SubmissionRow]:
@@ -335,6 +337,7 @@ def _listed(
         .offset((page - 1) * PAGE_SIZE)
     ).all()
     origins = migration.origins(found)
+    replaced = reruns.replaced(found)
     earlier = revisions.earlier([one.id for one in found])
     scores = {key: text for known in primary_scores for key, text in known(found, viewer).items()}
     rows = [
@@ -344,6 +347,7 @@ def _listed(
             origins.get(one.id, ""),
             is_seen_on_board(one, viewer),
             one.id in earlier,
+            replaced.get(one.id) if policy.can(viewer, Act.SUBMISSION_VIEW_SCORES, one) else None,
         )
         for one in found
     ]

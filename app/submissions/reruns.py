@@ -196,6 +196,21 @@ def _task(actor: Viewer, competition: Competition, task_id: int | None) -> Task 
     raise Invalid("Choose one of the listed tasks.")
 
 
+def replaced(found: Collection[Submission]) -> dict[int, int]:
+    """Return which re-run or original stands on a board in the place of submissions, by their ids.
+
+    Of those off the board alone; one statement.
+    """
+    families = {one.family_id for one in found if not (one.on_board or one.is_trial)}
+    standing = select(FAMILY, Submission.id).where(FAMILY.in_(families), Submission.on_board)
+    by_family = dict(db.session.execute(standing).tuples().all())
+    return {
+        one.id: by_family[one.family_id]
+        for one in found
+        if one.family_id in by_family and not (one.on_board or one.is_trial)
+    }
+
+
 @dataclass(frozen=True)
 class Relative:
     """Another submission of the same file. ``kind`` is original, rerun, trial, source or moved."""

@@ -12,7 +12,7 @@ from app.accounts.models import User
 from app.competitions.models import Phase
 from app.submissions.models import Submission
 from tests.actors import Cast, log_in, make_cast
-from tests.factories import make_participant
+from tests.factories import change, make_participant
 from tests.leaderboards.boards import AUC, BRIER, phase_with, submitted, tell
 
 MEAN: dict[str, Any] = {
@@ -107,6 +107,18 @@ def test_lists_show_the_rank_of_what_stands_on_a_board_that_one_may_see(
     make_participant(cast.other, cast.pavel)
     assert listed(client, cast.pavel, hidden) == ["–"]
     assert listed(client, cast.petra, hidden, "/all") == ["1.0"]
+
+
+def test_lists_strike_the_score_of_what_a_rerun_replaced(client: FlaskClient, cast: Cast) -> None:
+    phase = phase_with(cast.competition, AUC)
+    original = submitted(phase, cast.pavel, {"auc": 0.5})
+    again = submitted(phase, cast.pavel, {"auc": 0.25}, minute=1)
+    change(again, rerun_of_id=original.id)
+    alone = submitted(phase, cast.pavel, {"auc": 0.1}, minute=2)
+    tell(original, again, alone)
+    mark = f'<s>0.500</s><br><span class="small quiet">replaced by {again.id}</span>'
+    assert listed(client, cast.pavel, phase) == ["0.100", "0.250", mark]
+    assert listed(client, cast.olga, phase, "/all") == ["0.100", "0.250", mark]
 
 
 def test_list_keeps_a_hidden_primary_score_to_itself(client: FlaskClient, cast: Cast) -> None:
