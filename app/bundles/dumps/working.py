@@ -156,14 +156,20 @@ def _pack(work: _Work) -> None:
         packing.pack(plan, here, settings().base_url, work.clock(), heard)
         size = here.tell()
         _say(work, state=DumpState.STORING)
-        what = "-archive" if plan.archive else ""
-        name = f"{write.slug(plan.draft.title, 'benchmark')}{what}-{work.clock():%Y-%m-%d}.zip"
         file = resources.store_file(
-            work.owner_id, FileKind.COMPETITION_BUNDLE, name,
+            work.owner_id, FileKind.COMPETITION_BUNDLE, _name(plan, work),
             cast(BinaryIO, _Listened(here, heard)), size, now=work.clock(), place=place,
             limit_bytes=size,
         )  # fmt: skip
     _finish(work, file)
+
+
+def _name(plan: Plan, work: _Work) -> str:
+    """Name the zip after what is in it, so that nobody sends the one with names by mistake."""
+    what = "-archive" if plan.archive else ""
+    what += "-pseudonymised" if plan.hides_names else ""
+    what += "" if work.with_files else "-keys"
+    return f"{write.slug(plan.draft.title, 'benchmark')}{what}-{work.clock():%Y-%m-%d}.zip"
 
 
 class _Heard:

@@ -15,6 +15,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app.accounts.models import User
+from app.bundles.archives.ledger import Wish
 from app.bundles.checksums import NAME
 from app.bundles.dumps import packing, queries, services
 from app.bundles.models import BundleDump
@@ -91,6 +92,25 @@ def test_second_click_gets_the_dump_under_way(olga: Viewer, competition_id: int)
     assert ask(olga, competition_id, with_files=False) != first
     run(first)
     assert ask(olga, competition_id) != first
+
+
+@pytest.mark.parametrize(
+    ("wish", "with_files", "what"),
+    [
+        (None, False, "-keys"),
+        (Wish(), True, "-archive"),
+        (Wish(is_pseudonymised=True), True, "-archive-pseudonymised"),
+    ],
+)
+def test_name_of_a_dump_says_what_is_in_it(
+    olga: Viewer, competition_id: int, wish: Wish | None, with_files: bool, what: str
+) -> None:
+    with unit_of_work():
+        competition = db.session.get_one(Competition, competition_id)
+        dump = services.request(olga, competition, with_files=with_files, now=NOW, wish=wish)
+    file = run(dump.id).file
+    assert file is not None
+    assert file.file_name == f"a-benchmark{what}-{NOW:%Y-%m-%d}.zip"
 
 
 def test_only_organizers_ask_fetch_and_delete(olga: Viewer, competition_id: int) -> None:
