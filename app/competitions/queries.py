@@ -83,6 +83,9 @@ class Rehearsed:
 
     solutions: int
     scored: int
+    runs: int
+    """On each of its tasks every solution has one."""
+    scored_runs: int
     is_begun: bool
     is_over: bool
     is_changed: bool = False

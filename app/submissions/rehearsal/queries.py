@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload, selectinload
 
@@ -16,7 +17,9 @@ from app.platform.db import db
 from app.policy import Act, Viewer
 from app.resources.models import Solution, Task
 from app.submissions import runs
-from app.submissions.models import TERMINAL, Run, State, Submission
+from app.submissions.live import ansi
+from app.submissions.models import TERMINAL, LogChunk, Run, State, Submission
+from worker.contract import Stream
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Row:
     """As :attr:`Rehearsal.columns`; empty where there is none."""
     is_current: bool
     """Whether the task is still what it was then."""
+    complaint: Markup
+    """The last line of the scoring program's errors, where scoring failed."""
 
     @property
     def is_scored(self) -> bool:
@@ -62,7 +67,8 @@ class Rehearsal:
         solutions = {row.pair.solution.id for row in self.rows}
         lacking = {row.pair.solution.id for row in self.rows if not row.is_scored}
         return Rehearsed(
-            len(solutions), len(solutions - lacking),
+            len(solutions), len(solutions - lacking), len(self.rows),
+            sum(row.is_scored for row in self.rows),
             is_begun=any(row.run for row in self.rows), is_over=self.is_over,
             is_changed=any(row.run and not row.is_current for row in self.rows),
         )  # fmt: skip
@@ -123,12 +129,14 @@ def _table(competition_id: int) -> Rehearsal:
         return Rehearsal([], [], is_over=True)
     columns = _columns(competition_id)
     last = _last_runs(competition_id, {pair.solution.id for pair in wanted})
+    complaints = _complaints([run.id for run in last.values() if run.state == State.FAILED])
     current = runs.current_revisions(sorted({pair.task.id for pair in wanted}))
     rows = []
     for pair in wanted:
         run = last.get((pair.solution.id, pair.task.id))
         is_current = run is not None and run.task_revision_id == current[pair.task.id].id
-        rows.append(Row(pair, run, _scores(run, columns), is_current))
+        said = ansi.html(complaints.get(run.id, "") if run else "", ansi.Pen())[0]
+        rows.append(Row(pair, run, _scores(run, columns), is_current, said))
     is_over = all(row.run is None or row.run.state in TERMINAL for row in rows)
     return Rehearsal([column.title for column in columns], rows, is_over)
 
@@ -161,6 +169,25 @@ def _last_runs(
         .options(joinedload(Run.submission), selectinload(Run.scores))
     )
     return {(run.submission.solution_id, run.task_id): run for run in found}
+
+
+def _complaints(run_ids: Collection[int]) -> dict[int, str]:
+    """Return the last line that scoring programs wrote to their errors, by run; none where none did."""
+    newest = (
+        select(func.max(LogChunk.id))
+        .join(Run, Run.id == LogChunk.run_id)
+        .where(
+            Run.id.in_(run_ids),
+            LogChunk.attempt == Run.attempt,
+            LogChunk.stream == Stream.SCORING_STDERR,
+            func.trim(LogChunk.text, " \n") != "",
+        )
+        .group_by(Run.id)
+    )
+    found = db.session.execute(
+        select(LogChunk.run_id, LogChunk.text).where(LogChunk.id.in_(newest))
+    ).tuples()
+    return {run_id: text.strip().rpartition("\n")[2] for run_id, text in found}
 
 
 def _scores(run: Run | None, columns: Sequence[BoardColumn]) -> list[str]:

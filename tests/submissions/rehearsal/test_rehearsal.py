@@ -18,7 +18,7 @@ from app.platform.db import db, unit_of_work
 from app.policy import Viewer
 from app.resources.models import Task, TaskRevision
 from app.submissions import outcome, quota
-from app.submissions.models import Run, RunScore, State, Submission
+from app.submissions.models import LogChunk, Run, RunScore, State, Submission
 from app.submissions.rehearsal import queries, services
 from app.submissions.scheduling import REHEARSAL
 from tests.actors import Cast, browser, make_cast
@@ -160,7 +160,7 @@ def test_table_shows_scores_reasons_and_whose_they_are(
     assert 'hx-trigger="every 1s"' in shown
     end(State.FAILED, Blame.ORGANIZER, "There is no truth.csv.")
     shown = olga.get(f"{address}/rehearsal").text
-    assert shown.count("There is no truth.csv. The task is at fault") == 3
+    assert shown.count("There is no truth.csv. The task or the solution is at fault") == 3
     assert "Rehearsed, 0 of 2 solutions scored." in olga.get(f"{address}/manage").text
     olga.post(f"{address}/rehearsal")
     assert "3 runs are queued." in olga.get(f"{address}/rehearsal").text
@@ -178,12 +178,55 @@ def test_table_shows_scores_reasons_and_whose_they_are(
     assert "A rehearsal: a sample solution" in olga.get(link).text
 
 
+def test_last_line_of_the_scoring_programs_errors_is_shown_beside_the_reason(
+    app: Flask, stage: Stage, cast: Cast
+) -> None:
+    rehearse(stage)
+    with unit_of_work():
+        first, second, third = db.session.scalars(select(Run).order_by(Run.id)).all()
+        for run in (first, second, third):
+            run.attempt = 2
+        for run, attempt, seq, stream, text in (
+            (first, 1, 1, "scoring_stderr", "of the attempt before"),
+            (first, 2, 1, "scoring_stderr", "Traceback\nKeyError: 'case <7>'\n"),
+            (first, 2, 2, "scoring_stderr", "\n"),
+            (first, 2, 3, "scoring_stdout", "printed"),
+            (second, 2, 1, "prediction_stderr", "warned"),
+        ):
+            db.session.add(
+                LogChunk(run_id=run.id, attempt=attempt, seq=seq, stream=stream, text=text)
+            )
+    end(State.FAILED, Blame.ORGANIZER, "Scoring ended with code 1.")
+    said = [str(row.complaint) for row in table(stage).rows]
+    assert said == ["KeyError: &#39;case &lt;7&gt;&#39;", "", ""]
+    shown = browser(app, cast.olga).get(f"/benchmarks/{stage.competition.id}/rehearsal").text
+    assert shown.count("The scoring program ended with:") == 1
+    assert "<code>KeyError: &#39;case &lt;7&gt;&#39;</code>" in shown
+
+
+def test_runs_are_counted_beside_solutions(app: Flask, stage: Stage, cast: Cast) -> None:
+    rehearse(stage)
+    end(State.FINISHED)
+    for task in stage.tasks[1:]:
+        save(TaskRevision(task_id=task.id, number=2, created_at=NOW))
+    shown = browser(app, cast.olga).get(f"/benchmarks/{stage.competition.id}/manage").text
+    assert "Rehearsed, 0 of 2 solutions scored. 1 of 3 runs were scored." in shown
+
+
+def test_manage_says_how_to_get_a_rehearsal_where_there_is_none(app: Flask, cast: Cast) -> None:
+    make_phase(cast.competition)
+    shown = browser(app, cast.olga).get(f"/benchmarks/{cast.competition.id}/manage").text
+    assert "<h2>Rehearsal</h2>" in shown
+    assert "under the key “solutions”" in shown
+    assert "Rehearse</button>" not in shown
+
+
 def test_solution_counts_as_scored_once_all_its_tasks_are(
     app: Flask, stage: Stage, cast: Cast
 ) -> None:
     rehearse(stage)
     end(State.FINISHED)
-    assert table(stage).summary == competitions.Rehearsed(2, 2, is_begun=True, is_over=True)
+    assert table(stage).summary == competitions.Rehearsed(2, 2, 3, 3, is_begun=True, is_over=True)
     save(TaskRevision(task_id=stage.tasks[0].id, number=2, created_at=NOW))
     found = table(stage)
     assert [row.is_current for row in found.rows] == [False, True, True]
@@ -191,6 +234,7 @@ def test_solution_counts_as_scored_once_all_its_tasks_are(
     assert found.summary.is_changed
     page = browser(app, cast.olga).get(f"/benchmarks/{stage.competition.id}/manage").text
     assert "A task was changed since: rehearse again." in page
+    assert (found.summary.scored_runs, found.summary.runs) == (2, 3)
 
 
 def test_table_costs_the_same_for_many_solutions(app: Flask, stage: Stage) -> None:
