@@ -179,7 +179,9 @@ def _unpack(work: _Work) -> None:
 
 def _understood(bundle: Archive, work: _Work) -> tuple[CompetitionDraft, BundleReading]:
     """Read the bundle and look up what it names, so that every problem is known before storing."""
-    reading = checking.understood(bundle, work.owner, with_archive=work.with_archive)
+    reading = checking.understood(
+        bundle, work.owner, now=work.clock(), with_archive=work.with_archive
+    )
     if reading.draft is None:
         raise InvalidDraft(reading.problems)
     refs = competitions.files_to_store(reading.draft)

@@ -79,7 +79,7 @@ def check(file: Path, owner: str | None, as_json: bool) -> None:
         if person is None:
             raise click.ClickException(f"There is no account named {owner}.")
         viewer = competitions.viewer(person)
-    reading = checking.of_file(file, viewer)
+    reading = checking.of_file(file, viewer, now=now())
     if reading.problems:
         _refuse(reading.problems, as_json=as_json)
     elif as_json:

@@ -120,7 +120,7 @@ def test_check_at_a_terminal_says_the_same(actor: Viewer, upload: Upload, tmp_pa
         bundle(changed(("title: A benchmark", "colour: 1\ntitle: A benchmark"))),
     ):
         path.write_bytes(raw)
-        made, reading = check(actor, upload(raw)), checking.of_file(path, actor)
+        made, reading = check(actor, upload(raw)), checking.of_file(path, actor, now=NOW)
         assert [one["sentence"] for one in made.problems] == [p.sentence for p in reading.problems]
         assert [one["sentence"] for one in made.notes if not made.problems] == [
             note.sentence for note in reading.notes if not reading.problems
@@ -130,7 +130,7 @@ def test_check_at_a_terminal_says_the_same(actor: Viewer, upload: Upload, tmp_pa
 def test_queue_is_not_looked_up_for_nobody(app: Flask, tmp_path: Path) -> None:
     path = tmp_path / "iris.zip"
     path.write_bytes(bundle(UNKNOWN_QUEUE))
-    assert checking.of_file(path, None).problems == ()
+    assert checking.of_file(path, None, now=NOW).problems == ()
 
 
 @pytest.mark.usefixtures("leaves_its_row")
@@ -172,3 +172,24 @@ def test_check_leaves_the_file_to_an_import_of_it(
     services.run_import(import_id, Clock())
     db.session.rollback()
     assert db.session.get_one(BundleImport, import_id).state == "finished"
+
+
+def test_dates_far_ahead_are_noted_and_kept(app: Flask, tmp_path: Path) -> None:
+    path = tmp_path / "iris.zip"
+    path.write_bytes(bundle(changed(("2030-01-01", "2100-01-01\n  end: 2101-01-01"))))
+    reading = checking.of_file(path, None, now=NOW)
+    assert [str(note) for note in reading.notes] == [
+        "competition.yaml, line 13, phases[0]: The start of “Development”, 2100-01-01 00:00 UTC, is "
+        "more than 50 years ahead: it is kept, and pages show “no date yet”.",
+        "competition.yaml, line 13, phases[0]: The end of “Development”, 2101-01-01 00:00 UTC, is "
+        "more than 50 years ahead: it is kept, and pages show no end.",
+    ]
+    path.write_bytes(bundle(changed(("2030-01-01", "2070-01-01"))))
+    assert checking.of_file(path, None, now=NOW).notes == ()
+
+
+def test_one_other_file_is_one(tmp_path: Path, app: Flask) -> None:
+    path = tmp_path / "iris.zip"
+    path.write_bytes(zip_of({"notes.txt": b"a"}).getvalue())
+    (problem,) = checking.of_file(path, None, now=NOW).problems
+    assert problem.found == "1 other file"

@@ -73,7 +73,7 @@ def forged(raw: bytes, member: str, line: int, change: Callable[[dict[str, Any]]
 def problem(raw: bytes, path: Path) -> str:
     file = path / "archive.zip"
     file.write_bytes(raw)
-    (only,) = checking.of_file(file, None).problems
+    (only,) = checking.of_file(file, None, now=NOW).problems
     assert only.found
     assert only.expected
     return str(only)
@@ -159,7 +159,7 @@ def test_forged_record_is_named(
 def test_archive_is_fine_as_it_is(raw: bytes, tmp_path: Path) -> None:
     file = tmp_path / "archive.zip"
     file.write_bytes(zipped(members(raw)))
-    assert checking.of_file(file, None).problems == ()
+    assert checking.of_file(file, None, now=NOW).problems == ()
 
 
 @pytest.mark.parametrize(

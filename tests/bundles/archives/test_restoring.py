@@ -264,7 +264,7 @@ def test_accounts_of_the_same_address_get_what_is_theirs(moved: Moved, tmp_path:
 def test_check_says_what_would_be_restored(moved: Moved, petra: User, tmp_path: Path) -> None:
     file = tmp_path / "archive.zip"
     file.write_bytes(moved.plain)
-    reading = checking.of_file(file, Viewer(petra.id))
+    reading = checking.of_file(file, Viewer(petra.id), now=NOW)
     assert reading.problems == ()
     assert reading.notes[0].sentence.startswith("5 people, 9 submissions and 30 pieces of logs")
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -195,6 +195,16 @@ def test_migrated_submissions_are_marked_for_their_owner_and_the_organizer(
     assert olga.get(f"/benchmarks/{competition.id}/submissions/all").text.count(mark) == 1
     own = browser(app, pavel).get(f"/benchmarks/{competition.id}/submissions").text
     assert own.count(mark) == 1
+
+
+def test_dates_far_ahead_are_shown_as_they_are_stored(
+    olga: FlaskClient, competition: Competition
+) -> None:
+    far = datetime(2130, 1, 1, 9, 30, tzinfo=UTC)
+    factories.make_phase(competition, starts_at=far, ends_at=far + timedelta(days=1))
+    listed = olga.get(f"/benchmarks/{competition.id}/phases/manage").text
+    assert "no date yet (stored: 2130-01-01 09:30 UTC)" in listed
+    assert "open end (stored: 2130-01-02 09:30 UTC)" in listed
 
 
 def test_pages_below_manage_lead_back_to_it(
