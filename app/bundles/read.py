@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from app.bundles import checksums, manifest, places
+from app.bundles import checksums, manifest, places, programs
 from app.bundles.archives.reading import Contents
 from app.bundles.checksums import NO_LISTING, Listing
 from app.bundles.evalai import challenge
@@ -29,6 +30,7 @@ from app.platform.encoding import WrongEncoding
 
 MANIFEST = "competition.yaml"
 _OTHER_NAMES = ("competition.yml",)
+_TASK = re.compile(r"\bof task (\d+)\b")
 _TWO, _ONE = ("2", "2.0"), ("1", "1.0", "1.5", "1.8")
 
 
@@ -88,8 +90,11 @@ def read(archive: Archive) -> BundleReading:
     draft, keys = _draft(document, report, files, is_challenge=is_challenge)
     if draft:
         wrong = validity.problems(draft)
+        if keys is competition.KEYS:
+            wrong = [competition.reworded(one, draft) for one in wrong]
         meant = [_in_words_of(keys, one) for one in wrong if keys.get(one.where) != ""]
         report.problems += _new(meant, report.problems)
+        report.notes += programs.notes(archive, draft.tasks)
     notes, problems = places.told(name, report)
     lines = places.lines_of(report)
     whole = None if problems else draft
@@ -116,7 +121,9 @@ def _manifest(archive: Archive) -> _Place | Problem:
             return _Place(paths[0], root)
     names = [member.name for member in archive.files()]
     elsewhere = [name for name in names if name.rpartition("/")[2].lower() == MANIFEST]
-    found = f"only {elsewhere[0]}" if elsewhere else f"{len(names)} other files"
+    found = (
+        f"only {elsewhere[0]}" if elsewhere else f"{len(names)} other file{'s' * (len(names) != 1)}"
+    )
     expected = f"{MANIFEST} at the top of the zip"
     sentence = f"{MANIFEST} is not at the top of the zip; found {found}."
     problem = Problem(MANIFEST, found, expected, sentence, "Move it there and zip again.")
@@ -153,6 +160,9 @@ def _draft(
 def _in_words_of(keys: Mapping[str, str], problem: Problem) -> Problem:
     """Name a key of a draft as the format of its bundle does; a slash leads to the top."""
     outer, _, key = problem.where.rpartition(".")
+    if keys.get("tasks") == "":  # each phase has one of its own, which nobody wrote down
+        sentence = _TASK.sub(lambda found: f"of phase {int(found[1]) + 1}", problem.sentence, 1)
+        problem = dataclasses.replace(problem, sentence=sentence)
     if key not in keys:
         return problem
     called = keys[key].removeprefix("/")

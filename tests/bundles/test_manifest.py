@@ -113,7 +113,7 @@ leaderboards:
 def test_every_key_is_read() -> None:
     reading = read_manifest(EVERY_KEY)
     assert written(reading) == []
-    assert reading.notes == ()
+    assert all(note.where.endswith("ingestion_program") for note in reading.notes)  # is only data
     assert reading.draft is not None
     assert reading.draft.image_png.startswith(b"\x89PNG")
     assert reading.draft.icon_png.startswith(b"\x89PNG")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, cast
 
+from app.bundles import programs
 from app.bundles.kits import contents, standin
 from app.bundles.kits.contents import Rules
 from app.competitions.models import Phase
@@ -148,9 +149,7 @@ def _unpack(file: StoredFile, folder: str, target: zipfile.ZipFile) -> None:
     """Copy what is in a zip to a folder of the kit; a folder around a program is left out."""
     with resources.fetched(file) as here:
         source = Archive(here, archive.BUNDLE)
-        root = source.wrapping_folder()
-        named = any(source.is_file(f"{root}/{name}") for name in ("metadata.yaml", "metadata"))
-        root = root if root and named else ""
+        root = programs.root(source)
         for member in source.files(root):
             path = member.name.removeprefix(f"{root}/") if root else member.name
             with target.open(_entry(f"{folder}/{path}"), "w", force_zip64=True) as out:

@@ -148,16 +148,18 @@ def _column(key: str, section: Section, groups: Mapping[str, _Group], around: Se
             if name not in _names(around):
                 computed.wrong("fields", f"“{name[:60]}”", "keys of columns", _KEYS)
         means = "ranks" if operation is Computation.AVG_DENSE_RANK else "reciprocal ranks"
-        weights = f", weighted {', '.join(_listed(computed, 'weights'))}"
+        weighted = f", weighted {', '.join(_listed(computed, 'weights'))}"
         sentence = (
             f"As on CodaLab, the column is the mean of {means} in {', '.join(fields)}"
-            f"{weights if computed.has('weights') else ''}."
+            f"{weighted if computed.has('weights') else ''}."
         )
         section.note("computed", sentence, NoteKind.CONVERTED)
     preference = section.whole("selection_default", 0)
     if preference:
         sentence = "Of the first leaderboard the column with the largest selection_default ranks."
         section.note("selection_default", sentence, NoteKind.CONVERTED)
+    own = tuple(name for name in fields if name in _names(around))
+    weights = _weights(computed) if computed else ()
     column = _Column(
         key=key,
         section=section,
@@ -166,8 +168,9 @@ def _column(key: str, section: Section, groups: Mapping[str, _Group], around: Se
         rank=section.whole("rank", 1),
         preference=preference,
         operation=operation,
-        fields=tuple(name for name in fields if name in _names(around)),
-        weights=_weights(computed) if computed else (),
+        fields=own,
+        # An unknown field is reported; that its weight is one too many only follows from it.
+        weights=weights if own == fields else (),
     )
     if computed:
         computed.close()

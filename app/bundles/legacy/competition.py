@@ -5,13 +5,17 @@ Source: docs/reference/bundle.md, "CodaLab bundles".
 
 from __future__ import annotations
 
+import dataclasses
+
 from app.bundles.fields import NoteKind, Section
 from app.bundles.legacy import boards, phases
 from app.bundles.members import Members
+from app.competitions import findings
 from app.competitions.drafts import (
     CompetitionDraft,
     FactSheetQuestionDraft,
     PageDraft,
+    Problem,
     QuestionType,
     SubmissionRule,
 )
@@ -25,7 +29,6 @@ KEYS = {
 """How CodaLab calls what a draft calls otherwise; its tasks are those of its phases."""
 _NO_TEAMS = "There are no teams here; people submit for themselves."
 _NO_EQUIVALENT = {
-    "admin_names": "A benchmark here has one organizer, its owner; these are not made organizers.",
     "anonymous_leaderboard": "Leaderboards here name the participants. Where nobody may be named, "
     "hide the leaderboard or the results of a phase.",
     "allow_teams": _NO_TEAMS,
@@ -78,6 +81,7 @@ def read(top: Section, members: Members) -> CompetitionDraft:
             "show_detailed_results_in_submission_panel", True
         ),
         show_detailed_results_in_leaderboard=top.flag("show_detailed_results_in_leaderboard", True),
+        show_scoring_logs=_scoring_logs(top),
         auto_run_submissions=top.flag("auto_run_submissions", True),
         can_participants_make_submissions_public=_sharing(top),
         make_programs_available=top.flag("make_programs_available", False),
@@ -93,6 +97,29 @@ def read(top: Section, members: Members) -> CompetitionDraft:
     )
     _rest(top, members)
     return draft
+
+
+def reworded(problem: Problem, draft: CompetitionDraft) -> Problem:
+    """Say that a phase ends before it starts by what CodaLab has: no ends, but the next start."""
+    for position, phase in enumerate(draft.phases):
+        if problem.where != f"{phase.where}.end" or phase.end is None or phase.end > phase.start:
+            continue
+        own = f"phase {position + 1}"
+        later = enumerate(draft.phases[position + 1 :], position + 2)
+        other = next(((n, one) for n, one in later if one.start == phase.end), None)
+        if other is None:
+            sentence = f"The end of {own} is {problem.found}; expected {problem.expected}."
+            hint = f"Move end_date, or the start_date of {own}."
+            return dataclasses.replace(problem, where="end_date", sentence=sentence, hint=hint)
+        number, following = other
+        expected = f"a time after phase {position + 1} begins, {findings.time(phase.start)}"
+        sentence = (
+            f"Phase {number} begins, and {own} ends, at {problem.found}; expected {expected}."
+        )
+        hint = f"Correct the start_date of phase {number} or {position + 1}, or their phasenumber."
+        where = f"{following.where}.start_date"
+        return Problem(where, problem.found, expected, sentence, hint)
+    return problem
 
 
 def _rule(top: Section) -> SubmissionRule:
@@ -140,6 +167,19 @@ def _sharing(top: Section) -> bool:
     sentence = f"{given} participants {may} make their submissions public."
     top.note(key, sentence, NoteKind.CONVERTED)
     return is_allowed
+
+
+def _scoring_logs(top: Section) -> bool:
+    key = "show_scoring_logs"
+    are_shown = top.flag(key, False)
+    if not are_shown:
+        sentence = (
+            "Participants do not see what the scoring program prints, which may quote the reference "
+            "data. For them to learn what is wrong with a file of theirs, let the program write that "
+            f"into submission_error.txt in $output, or import again with {key}: true."
+        )
+        top.note(key, sentence, NoteKind.CHANGED)
+    return are_shown
 
 
 def _forum(top: Section) -> bool:
@@ -192,9 +232,22 @@ def _metadata(top: Section) -> tuple[FactSheetQuestionDraft, ...]:
     )
 
 
+def _names(top: Section, key: str) -> list[str]:
+    """Return names that are a list, or stand in a text with commas between."""
+    value = top.get(key)
+    names = value if isinstance(value, list) else str(value or "").split(",")
+    return [text for name in names if (text := str(name).strip()[:60])]
+
+
 def _rest(top: Section, members: Members) -> None:
     """Report what is left: no equivalent, set elsewhere, unknown."""
     top.miss(_NO_EQUIVALENT)
+    if names := _names(top, "admin_names"):
+        sentence = (
+            "A benchmark here has one organizer, its owner. Not made organizers: "
+            f"{findings.listed(names)}."
+        )
+        top.note("admin_names", sentence, NoteKind.NO_EQUIVALENT)
     top.ignore("A benchmark begins with its first phase.", "start_date")
     top.ignore(_AFTERWARDS, "published", "secret_key", "collaborators", "allow_robot_submissions")
     folder = f"{members.root}/assets" if members.root else "assets"

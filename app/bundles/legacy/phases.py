@@ -9,6 +9,7 @@ from enum import StrEnum
 from app.bundles.fields import A_TIME, NEVER, TIME_HINT, NoteKind, Section
 from app.bundles.legacy import links
 from app.bundles.members import Members
+from app.competitions import findings
 from app.competitions.drafts import PageDraft, PhaseDraft, SubmissionRule, TaskDraft
 from app.competitions.validity import MAX_TITLE
 
@@ -82,7 +83,8 @@ def read(top: Section, members: Members, rule: SubmissionRule) -> Schedule:
     Args:
         rule: what the leaderboard does unless a phase says otherwise.
     """
-    windows = _windows(_steps(top), _end(top))
+    end = _end(top)
+    windows = _windows(_steps(top), end)
     phases = tuple(_phase(one, index, members, rule) for index, one in enumerate(windows))
     tasks = tuple(_task(one.section, index, members) for index, one in enumerate(windows))
     page = links.page([window.section for window in windows])
@@ -90,10 +92,12 @@ def read(top: Section, members: Members, rule: SubmissionRule) -> Schedule:
         window.section.miss(_NO_EQUIVALENT)
         window.section.close()
     if len(windows) > 1:
-        sentence = "Each phase ends when the next one begins, the last one at end_date."
+        last = "the last one at end_date" if end else "the last one stays open"
+        sentence = f"Each phase ends when the next one begins, {last}."
         top.note("phases", sentence, NoteKind.CONVERTED)
     if windows:
-        sentence = "Each phase got a task of its own, “<label> Task”, with its programs and data."
+        called = findings.listed(f"“{task.name}”" for task in tasks)
+        sentence = f"Each phase got a task of its own with its programs and data: {called}."
         top.note("phases", sentence, NoteKind.CONVERTED)
     return Schedule(phases, tasks, (page,) if page else ())
 

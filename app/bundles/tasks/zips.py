@@ -5,12 +5,13 @@ Source: docs/reference/bundle.md, "Task zips".
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from app.bundles import members, places
+from app.bundles import members, places, programs
 from app.bundles.fields import (
     A_KEY,
     KEY_HINT,
@@ -81,6 +82,10 @@ def read(archive: Archive) -> TaskReading:
     is_public = top.flag("is_public", False)
     top.close()
     _open_all(archive, refs, report)
+    report.notes += [
+        dataclasses.replace(note, where=note.where.removeprefix("tasks[0]."))
+        for note in programs.notes(archive, [draft])
+    ]
     known = {problem.where.partition(".")[0] for problem in report.problems}
     report.problems += [one for one in validity.task_problems(draft) if one.where not in known]
     return _result(report, name, draft, is_public=is_public)
@@ -110,7 +115,9 @@ def _manifest(archive: Archive) -> tuple[str, str] | Problem:
             return paths[0], root
     names = [member.name for member in archive.files()]
     elsewhere = [name for name in names if name.rpartition("/")[2].lower() == MANIFEST]
-    found = f"only {elsewhere[0]}" if elsewhere else f"{len(names)} other files"
+    found = (
+        f"only {elsewhere[0]}" if elsewhere else f"{len(names)} other file{'s' * (len(names) != 1)}"
+    )
     advice = "Move it there and zip again."
     if any(name.rpartition("/")[2].lower() == "competition.yaml" for name in names):
         found, advice = "competition.yaml", "This is the bundle of a benchmark: upload it there."

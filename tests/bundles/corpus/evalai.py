@@ -12,8 +12,8 @@ CASES: dict[str, Case] = {
     ),
     "no script": broken(
         challenge(("evaluation_script: evaluation_script.zip\n", "")),
-        "challenge_config.yaml, evaluation_script: The scoring program of task 0 is nothing; expected a file, a folder or the key of a stored program. Name the program that computes the scores under evaluation_script.",
-        "challenge_config.yaml, evaluation_script: The scoring program of task 1 is nothing; expected a file, a folder or the key of a stored program. Name the program that computes the scores under evaluation_script.",
+        "challenge_config.yaml, evaluation_script: The scoring program of phase 1 is nothing; expected a file, a folder or the key of a stored program. Name the program that computes the scores under evaluation_script.",
+        "challenge_config.yaml, evaluation_script: The scoring program of phase 2 is nothing; expected a file, a folder or the key of a stored program. Name the program that computes the scores under evaluation_script.",
     ),
     "a script that is not there": broken(
         challenge(without="evaluation_script.zip"),

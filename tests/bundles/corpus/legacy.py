@@ -52,7 +52,7 @@ CASES: dict[str, Case] = {
     ),
     "an end before the start": broken(
         legacy(("title: A challenge", "end_date: 2029-01-01\ntitle: A challenge")),
-        "competition.yaml, line 17, phases.2.start_date: The end of phase 2 is 2029-01-01 00:00 UTC; expected a time after its start, 2030-02-01 08:00 UTC. Move the end, or the start.",
+        "competition.yaml, line 1, end_date: The end of phase 2 is 2029-01-01 00:00 UTC; expected a time after its start, 2030-02-01 08:00 UTC. Move end_date, or the start_date of phase 2.",
     ),
     "an end that is none": broken(
         legacy(("title: A challenge", "end_date: never\ntitle: A challenge")),
@@ -60,7 +60,7 @@ CASES: dict[str, Case] = {
     ),
     "phases that start at once": broken(
         legacy(("2030-02-01T10:00:00+02:00", "2030-01-01 09:30:00")),
-        "competition.yaml, line 11, phases.1.start_date: The end of phase 1 is 2030-01-01 09:30 UTC; expected a time after its start, 2030-01-01 09:30 UTC. Move the end, or the start.",
+        "competition.yaml, line 16, phases.2.start_date: Phase 2 begins, and phase 1 ends, at 2030-01-01 09:30 UTC; expected a time after phase 1 begins, 2030-01-01 09:30 UTC. Correct the start_date of phase 2 or 1, or their phasenumber.",
     ),
     "a phase without a label": broken(
         legacy(("    label: Final\n", "")),
@@ -77,7 +77,7 @@ CASES: dict[str, Case] = {
                 "    label: Final\n    start_date: 2030-02-01T10:00:00+02:00\n",
             )
         ),
-        "competition.yaml, line 14, phases.2.scoring_program: The scoring program of task 1 is nothing; expected a file, a folder or the key of a stored program. Name the program that computes the scores under scoring_program.",
+        "competition.yaml, line 14, phases.2.scoring_program: The scoring program of phase 2 is nothing; expected a file, a folder or the key of a stored program. Name the program that computes the scores under scoring_program.",
     ),
     "a program that is not there": broken(
         legacy(("    label: Final\n", "    label: Final\n    ingestion_program: ingest.zip\n")),
@@ -147,6 +147,15 @@ CASES: dict[str, Case] = {
             (
                 "Accuracy}\n",
                 "Accuracy}\n    mean: {leaderboard: *results, computed: {operation: Avg, fields: loss}}\n",
+            )
+        ),
+        "competition.yaml, line 24, leaderboard.columns.mean.computed.fields: Found “loss”; expected keys of columns. Copy the keys from under columns.",
+    ),
+    "a computed field that is none, and weights": broken(
+        legacy(
+            (
+                "Accuracy}\n",
+                "Accuracy}\n    mean: {leaderboard: *results, computed: {operation: Avg, fields: [accuracy, loss], weights: [1, 2]}}\n",
             )
         ),
         "competition.yaml, line 24, leaderboard.columns.mean.computed.fields: Found “loss”; expected keys of columns. Copy the keys from under columns.",

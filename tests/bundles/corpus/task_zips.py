@@ -29,7 +29,7 @@ CASES: dict[str, Case] = {
     ),
     "no manifest": broken(
         zipped({"a.txt": b"1"}),
-        "task.yaml: task.yaml is not at the top of the zip; found 1 other files. Move it there and zip again.",
+        "task.yaml: task.yaml is not at the top of the zip; found 1 other file. Move it there and zip again.",
     ),
     "a manifest that lies too deep": broken(
         zipped({"a/b/task.yaml": b"", "c": b""}),

@@ -69,7 +69,7 @@ def test_nothing_of_a_bundle_is_lost_silently() -> None:
 @pytest.mark.parametrize(
     ("where", "kind", "sentence"),
     [
-        ("admin_names", NoteKind.NO_EQUIVALENT, "one organizer, its owner"),
+        ("admin_names", NoteKind.NO_EQUIVALENT, "Not made organizers: olga, petra."),
         ("anonymous_leaderboard", NoteKind.NO_EQUIVALENT, "name the participants"),
         ("allow_teams", NoteKind.NO_EQUIVALENT, "no teams"),
         ("enable_medical_image_viewer", NoteKind.NO_EQUIVALENT, "no viewer"),
@@ -216,3 +216,17 @@ def test_missing_parts_are_problems_with_their_places() -> None:
         "competition.yaml, leaderboard: Found nothing; expected leaderboards and columns.",
         "competition.yaml, phases: The list is empty; expected 1 to 50 entries.",
     ]
+
+
+def test_logs_of_scoring_are_shown_where_the_bundle_says_so() -> None:
+    reading = read_manifest(f"show_scoring_logs: true\n{PLAIN}")
+    assert reading.draft is not None
+    assert reading.draft.show_scoring_logs
+    assert not any("submission_error.txt" in str(note) for note in reading.notes)
+
+
+def test_report_says_that_logs_of_scoring_are_not_shown() -> None:
+    reading = read_manifest(PLAIN)
+    assert not draft_of(PLAIN).show_scoring_logs
+    [note] = [one for one in notes(reading, NoteKind.CHANGED) if "submission_error.txt" in one]
+    assert note.startswith("competition.yaml, show_scoring_logs: Participants do not see")

@@ -166,7 +166,7 @@ def test_ingestion_during_scoring_without_a_program_is_switched_off() -> None:
         (TWO, "start_date: soon", "line 16, phases.2.start_date: Found “soon”; expected a date and time such as 2026-03-01 09:00."),
         (TWO + "\n", "color: red\n", "line 14, phases.2.start_date: Found nothing; expected a date and time such as 2026-03-01 09:00."),
         ("label: Final", "color: red", "line 14, phases.2.label: The name of phase 2 is empty; expected 1 to 256 characters."),
-        (TWO, ONE, "line 11, phases.1.start_date: The end of phase 1 is 2030-01-01 09:30 UTC; expected a time after its start, 2030-01-01 09:30 UTC."),
+        (TWO, ONE, "line 16, phases.2.start_date: Phase 2 begins, and phase 1 ends, at 2030-01-01 09:30 UTC; expected a time after phase 1 begins, 2030-01-01 09:30 UTC."),
         ("label: Final", "label: Final\n    reference_data: truth.csv", "line 16, phases.2.reference_data: Found “truth.csv”, which is not a zip file; expected a zip file or a folder."),
         ("label: Final", "label: Final\n    leaderboard_management_mode: secret", "line 16, phases.2.leaderboard_management_mode: Found “secret”; expected default or hide_results."),
     ],
@@ -175,6 +175,16 @@ def test_problem_names_line_key_found_and_expected(old: str, new: str, problem: 
     reading = read_manifest(PLAIN.replace(old, new))
     assert reading.draft is None
     assert written(reading) == [f"competition.yaml, {problem}"]
+
+
+@pytest.mark.parametrize(
+    ("end", "last"),
+    [("null", "the last one stays open."), ("2030-03-01", "the last one at end_date.")],
+)
+def test_report_says_how_the_last_phase_ends_and_what_tasks_are_called(end: str, last: str) -> None:
+    told = [str(note) for note in read_manifest(f"end_date: {end}\n{PLAIN}").notes]
+    assert any(note.endswith(f"ends when the next one begins, {last}") for note in told)
+    assert any(note.endswith("data: “Development Task”, “Final Task”.") for note in told)
 
 
 def test_phases_may_be_a_list() -> None:
