@@ -103,6 +103,17 @@ def tasks_to_try(actor: Viewer, competition: Competition) -> Sequence[Task]:
     ).all()
 
 
+def phases_by_task(competition: Competition) -> dict[int, str]:
+    """Return the name of the first phase that has each task of a benchmark."""
+    rows = db.session.execute(
+        select(PhaseTask.task_id, Phase.name)
+        .join(Phase, Phase.id == PhaseTask.phase_id)
+        .where(Phase.competition_id == competition.id)
+        .order_by(Phase.index.desc())
+    )
+    return dict(rows.tuples().all())
+
+
 def rerun_phase(
     actor: Viewer, phase: Phase, key: str, *, now: datetime, task_id: int | None = None
 ) -> int:

@@ -161,7 +161,8 @@ def _confirmation(
 ) -> Response:  # fmt: skip
     return page(
         "submissions/rerun.html", plan=plan, action=action, ids=ids, subject=phase,
-        tasks=reruns.tasks_to_try(viewer, competition), key=secrets.token_urlsafe(24),
+        tasks=reruns.tasks_to_try(viewer, competition),
+        phases_by_task=reruns.phases_by_task(competition), key=secrets.token_urlsafe(24),
         back=_everyone(competition.id), **_framed(competition, viewer),
     )  # fmt: skip
 

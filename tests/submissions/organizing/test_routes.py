@@ -82,6 +82,19 @@ def test_no_choice_is_answered_in_words(olga: FlaskClient, phase: Phase) -> None
     assert "Choose at least one submission." in olga.get(listing).text
 
 
+def test_tasks_of_one_name_are_told_apart_where_a_trial_chooses_one(
+    olga: FlaskClient, phase: Phase, pavel: User
+) -> None:
+    one = factories.make_submission(phase, pavel)
+    owner = db.session.scalars(select(User).where(User.username == "olga")).one()
+    here, *others = [factories.make_task(owner, name="Twin") for _ in range(3)]
+    final = factories.make_phase(phase.competition, name="Final", tasks=[here])
+    page = olga.get(f"/benchmarks/{phase.competition_id}/reruns?id={one.id}").text
+    assert f">Trial on Twin of {final.name}</option>" in page
+    for other in others:
+        assert f">Trial on Twin of 14 Jan 2027, {other.key[:8]}</option>" in page
+
+
 @pytest.mark.parametrize("task", ["999999", "x", "99999999999999999999"])
 def test_task_that_is_not_listed_is_refused(
     olga: FlaskClient, phase: Phase, pavel: User, task: str
