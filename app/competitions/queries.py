@@ -317,7 +317,7 @@ def participation(competition: Competition, viewer: Viewer) -> Participant | Non
 
 
 def phases_with_tasks(competition: Competition) -> Sequence[Phase]:
-    """Return the phases in order, with tasks, kits, data and the files of all revisions."""
+    """Return the phases in order, with tasks and whom they are shared with, kits, data and the files of all revisions."""
     return db.session.scalars(
         select(Phase)
         .where(Phase.competition_id == competition.id)
@@ -327,15 +327,23 @@ def phases_with_tasks(competition: Competition) -> Sequence[Phase]:
             joinedload(Phase.public_data),
             selectinload(Phase.phase_tasks)
             .joinedload(PhaseTask.task)
-            .selectinload(Task.revisions)
             .options(
-                joinedload(TaskRevision.scoring_program),
-                joinedload(TaskRevision.ingestion_program),
-                joinedload(TaskRevision.input_data),
-                joinedload(TaskRevision.reference_data),
+                selectinload(Task.shares),
+                selectinload(Task.revisions).options(
+                    joinedload(TaskRevision.scoring_program),
+                    joinedload(TaskRevision.ingestion_program),
+                    joinedload(TaskRevision.input_data),
+                    joinedload(TaskRevision.reference_data),
+                ),
             ),
         )
     ).all()
+
+
+def openable_tasks(phases: Sequence[Phase], viewer: Viewer) -> set[int]:
+    """Return the ids of the tasks of :func:`phases_with_tasks` whose own pages the viewer may see."""
+    tasks = [link.task for phase in phases for link in phase.phase_tasks]
+    return {one.id for one in tasks if policy.can(viewer, Act.TASK_VIEW, one)}
 
 
 def files_for(

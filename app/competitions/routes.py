@@ -128,6 +128,7 @@ def data(competition_id: int) -> Response:
     return page(
         "competitions/data.html", **_framed(competition, viewer, "data"), phases=with_tasks,
         files=queries.files_for(competition, viewer, with_tasks),
+        openable=queries.openable_tasks(with_tasks, viewer),
     )  # fmt: skip
 
 

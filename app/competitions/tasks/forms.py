@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from wtforms import (
     BooleanField,
@@ -23,6 +25,7 @@ from app.competitions.drafts import FileRef, TaskDraft
 from app.competitions.tasks.drafts import ROLES, Incoming
 from app.competitions.tasks.listing import Filters
 from app.platform.forms import Form, ListForm, stripped
+from app.platform.moments import day
 from app.resources.models import FileKind, StoredFile, Task, TaskRole
 
 _NONE = SelectChoice("", _("None"))
@@ -55,7 +58,11 @@ class TaskForm(Form):
         """Fill the lists of files; those of the current revision stay on offer."""
         for kind in ROLES:
             known = {file.key: file for file in (*current, *files[kind]) if file.kind == kind}
-            chosen = [SelectChoice(key, file.name) for key, file in known.items()]
+            names = Counter(file.name for file in known.values())
+            chosen = [
+                SelectChoice(key, file.name if names[file.name] == 1 else _told_apart(file))
+                for key, file in known.items()
+            ]
             self.choice(kind).choices = [_NONE, *chosen]
         return self
 
@@ -103,6 +110,12 @@ class TaskForm(Form):
             "name": task.name, "description": task.description, "version": str(task.version),
             "ingestion_only_during_scoring": current.ingestion_only_during_scoring, **keys,
         }  # fmt: skip
+
+
+def _told_apart(file: StoredFile) -> str:
+    """Return what to call a file where others have its name; the key's start is in its address."""
+    told = {"name": file.name, "date": day(file.created_at), "key": file.key[:8]}
+    return str(gettext("%(name)s, %(date)s, %(key)s", **told))
 
 
 def _incoming(file: Any) -> Incoming:

@@ -9,15 +9,18 @@ from typing import Any
 from sqlalchemy import ColumnElement, distinct, exists, false, func, select, union
 from sqlalchemy.orm import joinedload, selectinload
 
-from app.competitions.models import Phase, PhaseTask
+from app import policy
+from app.competitions.models import Competition, Phase, PhaseTask
 from app.competitions.tasks import queries
 from app.competitions.tasks.drafts import ROLES
 from app.platform import paging, searching
 from app.platform.db import db
-from app.policy import Viewer
+from app.policy import Act, Viewer
 from app.resources.models import StoredFile, Task, TaskRevision, TaskShare, solution_tasks
 
 PAGE_SIZE = 50
+_MAX_NAMED = 10
+"""How many benchmarks of a task are looked at to name one: a public task may have thousands."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,14 @@ class TaskRow:
     revision: int
     benchmarks: int
     """How many use it."""
+    benchmark: Competition | None
+    """The first of those that the viewer may know, if there is one."""
     size_bytes: int
     """Of all files of all its revisions, each once."""
 
 
 def page(viewer: Viewer, filters: Filters, number: int) -> paging.Page[TaskRow]:
-    """Return the tasks that a person asks for, in three statements."""
+    """Return the tasks that a person asks for, in four statements."""
     words = searching.mentions(filters.words, Task.name, Task.description)
     wanted = select(Task.id).where(_whose(viewer, filters.whose), *words)
     ids, total = paging.ids(wanted.order_by(*_order(filters.sort)), number, PAGE_SIZE)
@@ -54,9 +59,9 @@ def page(viewer: Viewer, filters: Filters, number: int) -> paging.Page[TaskRow]:
         .where(Task.id.in_(ids))
         .options(joinedload(Task.owner))
     )
-    sizes = _sizes(ids)
+    sizes, named = _sizes(ids), _known_benchmarks(ids, viewer)
     rows = [
-        TaskRow(task, revision, benchmarks, sizes.get(task.id, 0))
+        TaskRow(task, revision, benchmarks, named.get(task.id), sizes.get(task.id, 0))
         for task, revision, benchmarks in found
     ]
     return paging.Page(
@@ -90,6 +95,30 @@ def _sizes(task_ids: Collection[int]) -> dict[int, int]:
         .group_by(named.c.task_id)
     )
     return {task_id: int(size) for task_id, size in found}
+
+
+def _known_benchmarks(task_ids: Collection[int], viewer: Viewer) -> dict[int, Competition]:
+    """Return a benchmark of each task that the viewer may know, looking at the first few of each."""
+    uses = (
+        select(PhaseTask.task_id, Phase.competition_id)
+        .join(Phase, Phase.id == PhaseTask.phase_id)
+        .where(PhaseTask.task_id.in_(task_ids))
+        .distinct()
+        .subquery()
+    )
+    place = func.row_number().over(partition_by=uses.c.task_id, order_by=uses.c.competition_id)
+    placed = select(uses, place.label("place")).subquery()
+    rows = db.session.execute(
+        select(placed.c.task_id, Competition)
+        .join(Competition, Competition.id == placed.c.competition_id)
+        .where(placed.c.place <= _MAX_NAMED)
+        .order_by(placed.c.task_id, placed.c.place)
+    )
+    found: dict[int, Competition] = {}
+    for task_id, competition in rows:
+        if task_id not in found and policy.can(viewer, Act.COMPETITION_VIEW, competition):
+            found[task_id] = competition
+    return found
 
 
 def _whose(viewer: Viewer, whose: str) -> ColumnElement[bool]:

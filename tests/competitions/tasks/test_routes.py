@@ -385,6 +385,41 @@ def test_ten_thousand_tasks_take_as_many_statements_as_one(
     assert statements(app, cast, address) == few
 
 
+def test_tasks_of_one_name_are_told_apart_by_their_benchmarks(app: Flask, cast: Cast) -> None:
+    tasks = [make_task(cast.olga, name="Development Task") for _ in range(2)]
+    make_phase(cast.competition, tasks=tasks)
+    make_phase(cast.other, tasks=tasks[1:])
+    hidden = make_task(cast.olga, name="Development of another")
+    make_phase(make_competition(cast.petra, title="Secret", is_published=False), tasks=[hidden])
+    page = browser(app, cast.olga).get("/tasks/?q=development").text
+    assert hidden.name in page
+    link = f'href="/benchmarks/{cast.competition.id}"'
+    assert page.count(link) == 2
+    assert page.count("and 1 more") == 1
+    assert "Secret" not in page
+
+
+def test_files_of_one_name_are_told_apart_in_forms(app: Flask, cast: Cast, task: Task) -> None:
+    twins = [program(cast, name="scoring_program.zip") for _ in range(2)]
+    program(cast, name="single.zip")
+    for address in ("/tasks/new", f"/tasks/{task.key}/edit"):
+        page = browser(app, cast.olga).get(address).text
+        for twin in twins:
+            assert f">scoring_program.zip, 14 Jan 2027, {twin.key[:8]}</option>" in page
+        assert ">single.zip</option>" in page
+
+
+def test_data_page_of_a_benchmark_leads_to_the_tasks_that_one_may_see(
+    app: Flask, cast: Cast, task: Task
+) -> None:
+    make_phase(cast.competition, tasks=[task])
+    address = f"/benchmarks/{cast.competition.id}/data"
+    assert f'href="/tasks/{task.key}"' in browser(app, cast.olga).get(address).text
+    page = browser(app, cast.pavel).get(address).text
+    assert task.name in page
+    assert task.key not in page
+
+
 def test_page_beyond_the_last_is_empty_and_knows_how_many_there_are(cast: Cast) -> None:
     make_task(cast.wanda)
     viewer = Viewer(cast.wanda.id, "wanda")
