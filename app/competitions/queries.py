@@ -340,12 +340,6 @@ def phases_with_tasks(competition: Competition) -> Sequence[Phase]:
     ).all()
 
 
-def openable_tasks(phases: Sequence[Phase], viewer: Viewer) -> set[int]:
-    """Return the ids of the tasks of :func:`phases_with_tasks` whose own pages the viewer may see."""
-    tasks = [link.task for phase in phases for link in phase.phase_tasks]
-    return {one.id for one in tasks if policy.can(viewer, Act.TASK_VIEW, one)}
-
-
 def files_for(
     competition: Competition, viewer: Viewer, phases: Sequence[Phase] | None = None
 ) -> list[files.FileRow]:

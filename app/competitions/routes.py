@@ -20,6 +20,7 @@ from app.competitions.forms import (
     SearchForm,
 )
 from app.competitions.models import Competition, Membership, Participant
+from app.competitions.tasks import queries as competition_tasks
 from app.errors import Invalid, NotFound, Refused
 from app.platform import links
 from app.platform.clock import now
@@ -128,7 +129,7 @@ def data(competition_id: int) -> Response:
     return page(
         "competitions/data.html", **_framed(competition, viewer, "data"), phases=with_tasks,
         files=queries.files_for(competition, viewer, with_tasks),
-        openable=queries.openable_tasks(with_tasks, viewer),
+        openable=competition_tasks.openable(with_tasks, viewer),
     )  # fmt: skip
 
 

@@ -180,6 +180,16 @@ def phases_of(task: Task, viewer: Viewer) -> list[Phase]:
     return [one for one in found if policy.can(viewer, Act.COMPETITION_EDIT, one.competition)]
 
 
+def openable(phases: Sequence[Phase], viewer: Viewer) -> set[int]:
+    """Return the ids of the tasks of phases whose own pages the viewer may see.
+
+    Args:
+        phases: from :func:`app.competitions.queries.phases_with_tasks`.
+    """
+    tasks = [link.task for phase in phases for link in phase.phase_tasks]
+    return {one.id for one in tasks if policy.can(viewer, Act.TASK_VIEW, one)}
+
+
 def own_by_phase(competition: Competition, viewer: Viewer) -> dict[int, list[Task]]:
     """Return the tasks of each phase that are the viewer's own, in the order of the phase."""
     found: dict[int, list[Task]] = {phase.id: [] for phase in competition.phases}
