@@ -187,7 +187,7 @@ def test_last_line_of_the_scoring_programs_errors_is_shown_beside_the_reason(
         for run in (first, second, third):
             run.attempt = 2
         for run, attempt, seq, stream, text in (
-            (first, 1, 1, "scoring_stderr", "of the attempt before"),
+            (third, 1, 1, "scoring_stderr", "of the attempt before"),
             (first, 2, 1, "scoring_stderr", "Traceback\nKeyError: 'case <7>'\n"),
             (first, 2, 2, "scoring_stderr", "\n"),
             (first, 2, 3, "scoring_stdout", "printed"),
