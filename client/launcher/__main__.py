@@ -23,7 +23,7 @@ from client.launcher.environment import (
 )
 from client.launcher.errors import LaunchError
 from client.launcher.home import ROOT, Home, write_private
-from client.launcher.services import HOST, free_port, is_taken
+from client.launcher.services import HOST, drop_unfinished_uploads, free_port, is_taken
 from client.launcher.stack import Stack
 from client.launcher.terminal import Terminal
 
@@ -53,7 +53,7 @@ def serve(home: Home, port: int, *, empty: bool = False) -> int:
     """Start everything and serve until stopped; load the demo the first time."""
     home.prepare()
     with home.locked():
-        _stop_leftovers(home)
+        _clear_leftovers(home)
         if is_taken(port):
             raise LaunchError(
                 f"Port {port} is taken by another program: choose another, e.g. ./run --port {port + 1}"
@@ -84,7 +84,7 @@ def beside_stack(home: Home, command: list[str]) -> int:
         flask = python_module("app.cli", *command)
         return subprocess.run(flask, env=child_environ(settings), check=False).returncode
     with home.locked():
-        _stop_leftovers(home)
+        _clear_leftovers(home)
         log = home.logs / _LOG
         with log.open("w", encoding="utf-8") as output:
             stack = _stack(
@@ -115,12 +115,13 @@ def _settings(home: Home, address: str) -> tuple[dict[str, str], DataServers]:
     return app_environ(home, secrets, address) | servers.environ, servers
 
 
-def _stop_leftovers(home: Home) -> None:
+def _clear_leftovers(home: Home) -> None:
     stopped = leftovers.stop(home)
     if stopped:
         print(
             f"Stopped what an earlier run had left behind: {', '.join(stopped)}.", file=sys.stderr
         )
+    drop_unfinished_uploads(home.objects)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

@@ -60,7 +60,7 @@ def data_servers(home: Home, secrets: dict[str, str], *, origin: str) -> DataSer
             rules=rules, appends=True, log=home.logs / "redis-runs.log",
         ),
         object_service(
-            home.path / "s3", s3_port, key=secrets["S3_ACCESS_KEY"],
+            home.objects, s3_port, key=secrets["S3_ACCESS_KEY"],
             secret=secrets["S3_SECRET_KEY"], origin=origin, log=home.logs / "s3.log",
         ),
         {

@@ -41,6 +41,11 @@ class Home:
         return self.path / "plumbline.db"
 
     @property
+    def objects(self) -> Path:
+        """The folder of the S3 server: a folder per bucket, a file per object."""
+        return self.path / "s3"
+
+    @property
     def record(self) -> Path:
         """What other commands must know about the running stack."""
         return self.path / "stack.json"

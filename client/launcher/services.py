@@ -19,6 +19,8 @@ from client.launcher.errors import LaunchError
 HOST = "127.0.0.1"
 _DRAWN = range(20_000, 32_000)
 BUCKETS = ("public", "private", "runs")
+_UNFINISHED_UPLOAD = ".rclone_temp_multipart_"
+"""How the S3 server calls what has arrived of an upload in parts, beside where the file will lie."""
 
 
 def is_taken(port: int) -> bool:
@@ -120,6 +122,18 @@ def last_line(log: Path) -> str:
     """Return the last words of a log."""
     lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
     return lines[-1].strip() if lines else "it printed nothing"
+
+
+def drop_unfinished_uploads(folder: Path) -> None:
+    """Delete the parts of uploads that an earlier S3 server on this folder did not bring to an end.
+
+    No server knows uploads that another one began: nobody could go on with them, or delete them.
+    Call it while none serves the folder.
+    """
+    for place, _folders, names in os.walk(folder):
+        for name in names:
+            if name.startswith(_UNFINISHED_UPLOAD):
+                (Path(place) / name).unlink(missing_ok=True)
 
 
 def object_service(

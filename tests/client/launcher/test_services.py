@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from client.launcher.errors import LaunchError
-from client.launcher.services import HOST, Service, free_port, is_taken
+from client.launcher.services import HOST, Service, drop_unfinished_uploads, free_port, is_taken
 
 _LISTEN = "import socket, sys, time; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(60)"
 
@@ -68,3 +68,13 @@ def test_service_that_ignores_the_request_is_killed(tmp_path: Path) -> None:
     service.wait_ready()
     service.stop(seconds=0.2)
     assert service.ending() == f"signal {signal.SIGKILL}"
+
+
+def test_only_unfinished_uploads_are_dropped(tmp_path: Path) -> None:
+    folder = tmp_path / "private" / "files" / "0f"
+    folder.mkdir(parents=True)
+    for name in ("file", ".rclone_temp_multipart_1", "rclone_temp_multipart_1"):
+        (folder / name).write_text(name)
+    drop_unfinished_uploads(tmp_path)
+    assert sorted(path.name for path in folder.iterdir()) == ["file", "rclone_temp_multipart_1"]
+    drop_unfinished_uploads(tmp_path / "not there yet")

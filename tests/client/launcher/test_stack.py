@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
 import socket
 import subprocess
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import psutil
 import pytest
+import urllib3
 
+from app.platform.storage import PRIVATE, S3Store, new_ref
 from client.launcher.environment import child_environ, python_module
 from client.launcher.home import ROOT
 from client.launcher.services import HOST
@@ -72,6 +76,31 @@ def test_killed_launcher_is_cleared_up_by_the_next_one(make_stack: MakeStack) ->
             break
     assert "Stopped what an earlier run had left behind" in stack.output()
     assert _living(started) == []
+
+
+def _unfinished(stack: RunningStack) -> list[Path]:
+    """Return what the disk keeps of uploads in parts that are not over."""
+    return [path for path in (stack.folder / "s3").rglob("*multipart*") if path.is_file()]
+
+
+def test_parts_of_an_upload_that_nobody_can_go_on_with_leave_the_disk(
+    make_stack: MakeStack,
+) -> None:
+    stack = make_stack()
+    url, access, secret = (
+        stack.environ[f"PLUMBLINE_S3_{name}"] for name in ("URL", "ACCESS_KEY", "SECRET_KEY")
+    )
+    store, kept = S3Store(url, "", access, secret, ""), new_ref(PRIVATE, "files", "file")
+    store.put(kept, io.BytesIO(b"kept"), 4, "text/plain")
+    left_off = new_ref(PRIVATE, "files", "file")
+    upload_id = store.open_parts(left_off, "application/zip")
+    place = store.presign_part(left_off, upload_id, 1, timedelta(minutes=5))
+    assert urllib3.request("PUT", place, body=bytes(16 * 1024**2)).status == 200
+    assert _unfinished(stack), "the S3 server calls its parts by another name now"
+    stack.stop()
+    stack.start()
+    assert _unfinished(stack) == []
+    assert store.size(kept) == 4
 
 
 def _serve(folder: Path, port: int) -> subprocess.CompletedProcess[str]:
