@@ -18,6 +18,7 @@ from gunicorn.app.base import BaseApplication
 
 from app.cli import serve
 from app.settings import Settings
+from worker.guard import die_with_parent
 
 
 class _Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -44,7 +45,7 @@ class _Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 
 class _Family:
-    """The children of this process: all of them run, or none."""
+    """The children of this process: all of them run, or none, whatever ends their parent."""
 
     def __init__(self, pids: Path) -> None:
         self._pids = pids
@@ -53,8 +54,10 @@ class _Family:
 
     def fork(self, name: str, work: Callable[[], object]) -> None:
         """Start one child; its process id is noted under its name."""
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
+            die_with_parent(parent)
             try:
                 work()
             except SystemExit as ending:

@@ -175,8 +175,9 @@ class Stack:
         if self.failure:
             raise LaunchError(self.failure)
         for name, code in self.processes.ended_alone.items():
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
             raise LaunchError(
-                f"The {name} process stopped by itself (exit code {code}), so everything was stopped."
+                f"The {name} process stopped by itself ({how}), so everything was stopped."
             )
         if self.serves_on or self.companion is None:
             return 0

@@ -54,7 +54,7 @@ def test_signal_stops_every_child_and_state_survives(make_stack: MakeStack) -> N
     assert stack.stop(signal.SIGTERM) == 0
 
 
-@pytest.mark.parametrize("name", ["cron", "worker", "redis"])
+@pytest.mark.parametrize("name", ["app", "cron", "worker", "redis"])
 def test_child_that_dies_is_named_and_ends_the_stack(make_stack: MakeStack, name: str) -> None:
     stack = make_stack()
     started = _tree(stack)
