@@ -33,6 +33,7 @@ async function ask(url, headers, signal) {
     const answer = await fetch(url, { method: "POST", headers, signal });
     const body = await answer.json().catch(() => ({}));
     if (answer.ok && body.urls) return { batch: body };
+    if (body.is_forgotten) return { refusal: "Forgotten" };
     const isFinal = answer.status >= 400 && answer.status < 500 && answer.status !== 429;
     return { refusal: isFinal ? (body.error ?? "Unreachable") : "" };
   } catch {
@@ -40,7 +41,8 @@ async function ask(url, headers, signal) {
   }
 }
 
-// Sends one batch in order, a few parts at once; returns the status of what failed, null when nothing did.
+// Sends one batch in order, a few parts at once; returns how many bytes of the file the store has now, and the status of
+// what failed, null when nothing did.
 async function sendBatch(file, { part_bytes: size, arrived, urls }, signal, progress) {
   const waiting = [...urls];
   const underway = new Map();
@@ -58,16 +60,17 @@ async function sendBatch(file, { part_bytes: size, arrived, urls }, signal, prog
     }
   }
   await Promise.all(Array.from({ length: LANES }, lane));
-  return failed;
+  return { done, failed };
 }
 
-// Returns what to tell the person, empty when all parts have arrived (or the person cancelled).
+// Returns what to tell the person, empty when all parts have arrived (or the person cancelled), and "Forgotten" when the
+// upload must begin anew.
 export async function sendParts(upload, file, { parts_url: url, cancel_url: cancelUrl }) {
   const { signal } = upload.stop;
   const forget = () => fetch(cancelUrl, { method: "POST", headers: upload.headers() });
   signal.addEventListener("abort", () => forget().catch(() => {})); // only a person aborts: a lost page just ends
   const progress = (sent) => upload.progress(sent, file.size);
-  let arrived = -1;
+  let arrived = 0;
   let refusals = 0;
   let seconds = 1;
   while (!signal.aborted) {
@@ -75,16 +78,16 @@ export async function sendParts(upload, file, { parts_url: url, cancel_url: canc
     if (refusal) return refusal;
     if (batch) {
       if (!batch.urls.length) return "";
-      if (batch.arrived > arrived) [refusals, seconds] = [0, 1];
-      arrived = batch.arrived;
-      progress(arrived);
-      const failed = await sendBatch(file, batch, signal, progress);
+      progress(batch.arrived);
+      const { done, failed } = await sendBatch(file, batch, signal, progress);
+      if (done > arrived) [refusals, seconds] = [0, 1];
+      arrived = done;
       if (failed === null) continue;
       refusals += failed > 0 ? 1 : 0;
       if (refusals >= PATIENCE) return "Unreachable";
     }
     if (signal.aborted) break;
-    upload.progress(Math.max(arrived, 0), file.size, "Waiting");
+    upload.progress(arrived, file.size, "Waiting");
     await pause(seconds, signal);
     seconds = Math.min(2 * seconds, LONGEST_WAIT_S);
   }

@@ -11,6 +11,8 @@ function bytes(count) {
   return `${new Intl.NumberFormat(document.documentElement.lang, format).format(value)} ${UNITS[unit]}`;
 }
 
+const MOST_RESTARTS = 5; // in a row, before a person is asked: a store that forgets at once would go on for ever
+
 class Upload {
   constructor(form) {
     this.form = form;
@@ -18,6 +20,7 @@ class Upload {
     this.panel = form.querySelector("[data-upload-status]");
     this.bar = this.panel.querySelector("progress");
     this.cancelButton = this.panel.querySelector("[data-upload-cancel]");
+    this.anew = this.panel.querySelector("[data-upload-anew]");
     this.retryButton = this.panel.querySelector("[data-upload-retry]");
     this.cancelButton.addEventListener("click", () => this.cancel());
     this.retryButton.addEventListener("click", () => this.start());
@@ -63,14 +66,18 @@ class Upload {
     return { Accept: "application/json", "X-CSRFToken": token };
   }
 
-  async start() {
+  // restarts: how often the store has forgotten what had arrived since a person began this.
+  async start(restarts = 0) {
     const file = this.input.files[0];
+    this.restarts = restarts;
+    this.anew.hidden = restarts === 0;
     this.stop = new AbortController();
-    this.bar.value = this.announced = 0;
+    this.bar.value = 0;
+    this.spoken = { name: "Sending", quarter: 0, sent: 0 };
     this.panel.querySelector("[data-upload-name]").textContent = file.name;
     if (file.size === 0) return this.fail("Empty");
     this.busy(true);
-    this.say("Preparing");
+    this.say(restarts ? "Anew" : "Preparing");
     const ticket = await this.ask(file);
     if (ticket) await (ticket.parts_url ? this.sendParts(file, ticket) : this.send(file, ticket));
   }
@@ -116,14 +123,20 @@ class Upload {
   async sendParts(file, ticket) {
     const { sendParts } = await import(this.form.dataset.partsModule);
     const refusal = await sendParts(this, file, ticket);
-    if (!this.stop.signal.aborted) refusal ? this.fail(refusal) : this.hand(ticket.key);
+    if (this.stop.signal.aborted) return;
+    if (refusal === "Forgotten" && this.restarts < MOST_RESTARTS) await this.start(this.restarts + 1);
+    else if (refusal) this.fail(refusal);
+    else this.hand(ticket.key);
   }
 
   progress(sent, size, name = "Sending") {
     const quarter = Math.floor((4 * sent) / size);
     this.bar.value = sent / size;
-    this.say(name, { sent: bytes(sent), total: bytes(size) }, { aloud: name !== "Sending" || quarter > this.announced });
-    this.announced = Math.max(this.announced, quarter);
+    const { spoken } = this;
+    const goesOn = spoken.name === "Waiting" && sent > spoken.sent; // nobody is to hear that it waits when it does not
+    const aloud = quarter > spoken.quarter || (name === "Waiting" ? name !== spoken.name : goesOn);
+    if (aloud) this.spoken = { name, quarter: Math.max(quarter, spoken.quarter), sent };
+    this.say(name, { sent: bytes(sent), total: bytes(size) }, { aloud });
   }
 
   // The form goes to its own action, with the key of what is stored in the file's place.

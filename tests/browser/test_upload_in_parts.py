@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Response, Route, expect
+from sqlalchemy import select
 
+from app.platform.db import db
+from app.platform.storage import store
+from app.resources.models import PartUpload, StoredFile
 from tests.browser.conftest import People
 from tests.browser.person import Person
 from tests.browser.world import World
 
 PART = 16 * 1024**2
 _PART_3 = re.compile(r"[?&]partNumber=3(&|$)")
+_AFTER_PART_3 = re.compile(r"[?&]partNumber=[45](&|$)")
 
 
 def _large_zip(folder: Path, **texts: str) -> Path:
@@ -57,6 +62,10 @@ def test_upload_goes_on_after_a_lost_network_and_a_closed_page(
     _begin(person, world, path)
     panel = person.page.locator("[data-upload-status]")
     expect(panel).to_contain_text("waiting for it to come back")
+    # What arrived before it broke is told, as of then and not as of the batch's beginning.
+    expect(person.page.locator("[data-upload-text]")).to_contain_text(re.compile("^(32|48|64) MiB"))
+    person.page.set_viewport_size({"width": 360, "height": 800})
+    assert person.page.evaluate("document.documentElement.scrollWidth") <= 360
 
     person.page.close()  # with the laptop
     person.page = person.context.new_page()
@@ -102,6 +111,50 @@ def test_other_uploads_go_on_after_a_lost_network_too(
     expect(person.page.get_by_role("main")).to_contain_text(arrived)
     assert sorted(taken) == [1, 2, 3, 4, 5]
     person.problems.clear()  # failed loads, on purpose
+
+
+def test_screen_readers_do_not_hear_of_waiting_after_the_upload_went_on(
+    world: World, people: People, tmp_path: Path
+) -> None:
+    person = people(world.stack, world.cookie("petra"))
+    person.context.route(_PART_3, lambda route: route.abort("internetdisconnected"))
+    person.context.route(_AFTER_PART_3, lambda route: None)  # not another quarter arrives
+    _begin(person, world, _large_zip(tmp_path))
+    spoken = person.page.locator("[data-upload-announce]")
+    expect(spoken).to_contain_text("waiting for it to come back")
+    person.context.unroute(_PART_3)
+    expect(spoken).to_have_text(re.compile(r"sent$"))
+    with person.page.expect_response(re.compile("/resources/$")):
+        person.page.get_by_role("button", name="Cancel upload").click()
+    person.problems.clear()  # failed loads, on purpose
+
+
+def test_upload_that_the_store_forgot_begins_again_by_itself_and_says_why(
+    world: World, people: People, tmp_path: Path
+) -> None:
+    person = people(world.stack, world.cookie("petra"))
+    taken = _watch_parts(person)
+    person.context.route(_PART_3, lambda route: route.abort("internetdisconnected"))
+    _begin(person, world, _large_zip(tmp_path))
+    expect(person.page.locator("[data-upload-status]")).to_contain_text("waiting for it to come")
+    forgotten = set(taken)
+    _forget_uploads(world)
+    expect(person.page.get_by_text("The upload begins again from the start.")).to_be_visible()
+    expect(person.page.locator("[data-upload-status]")).to_contain_text("waiting for it to come")
+    person.context.unroute(_PART_3)
+    expect(person.page.get_by_role("link", name=re.compile("Download"))).to_be_visible()
+    assert {1, 2} <= forgotten
+    assert sorted([*forgotten, 1, 2, 3, 4, 5]) == sorted(taken)
+    person.problems.clear()  # failed loads, on purpose
+
+
+def _forget_uploads(world: World) -> None:
+    """Make the store forget what has arrived of every upload, as a restart of it does."""
+    with world.app.app_context():
+        for upload in db.session.scalars(select(PartUpload)).all():
+            file = db.session.get_one(StoredFile, upload.file_id)
+            store().abort_parts(file.ref, upload.upload_id)
+        db.session.rollback()
 
 
 def test_cancelled_upload_is_forgotten(world: World, people: People, tmp_path: Path) -> None:

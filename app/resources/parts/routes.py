@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, jsonify, url_for
+from flask import Blueprint, jsonify, make_response, url_for
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
@@ -38,9 +38,12 @@ def _viewer() -> Viewer:
 @login_required
 @limiter.limit("120 per minute", key_func=person)
 def next_parts(key: UUID) -> Response:
-    """Say which parts are missing and where to send them."""
+    """Say which parts are missing and where to send them, or that the upload must begin anew."""
     viewer = _viewer()
-    batch = services.next_parts(viewer, queries.own_upload(key, viewer), now=now())
+    try:
+        batch = services.next_parts(viewer, queries.own_upload(key, viewer), now=now())
+    except services.Forgotten as error:
+        return make_response(jsonify(error=error.message, is_forgotten=True), error.status)
     return jsonify(
         part_bytes=batch.part_bytes, arrived=batch.arrived_bytes,
         urls=[{"number": number, "url": url} for number, url in batch.urls],

@@ -38,6 +38,10 @@ _BATCH = 20
 _URL_LIFE = timedelta(hours=1)
 
 
+class Forgotten(NotFound):
+    """The store knows nothing of an upload any more, though nobody ended it: it begins anew."""
+
+
 @dataclass(frozen=True)
 class _Plan:
     """An upload as it is known without a transaction."""
@@ -108,7 +112,7 @@ def next_parts(actor: Viewer, file: StoredFile, *, now: datetime) -> Batch:
 
     Raises:
         Refused: the upload has come to its end.
-        NotFound: the store has forgotten it.
+        Forgotten: by the store.
     """
     require(actor, Act.FILE_CHANGE, file)
     upload = _upload(file)
@@ -139,7 +143,7 @@ def finish(
 
     Raises:
         Refused: parts are missing.
-        NotFound: the store has forgotten the upload.
+        Forgotten: the upload, by the store.
     """
     require(actor, Act.FILE_CHANGE, file)
     if file.is_complete:
@@ -264,7 +268,7 @@ def _missing(plan: _Plan) -> tuple[int, list[int]]:
     """Return how many bytes have arrived, and the numbers of the parts that have not."""
     arrived = store().parts(plan.ref, plan.upload_id)
     if arrived is None:
-        raise NotFound("The store has forgotten this upload. Choose the file again to begin anew.")
+        raise Forgotten("The store has forgotten this upload. Choose the file again to begin anew.")
     count = math.ceil(plan.size_bytes / plan.part_bytes)
     last = plan.size_bytes - (count - 1) * plan.part_bytes
     sizes = dict.fromkeys(range(1, count), plan.part_bytes) | {count: last}

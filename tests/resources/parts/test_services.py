@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.accounts.models import User
-from app.errors import Forbidden, Invalid, NotFound, Refused, TooLarge
+from app.errors import Forbidden, Invalid, Refused, TooLarge
 from app.platform.db import db, unit_of_work
 from app.policy import ANONYMOUS, Viewer
 from app.resources.library import queries as library
@@ -204,7 +204,7 @@ def test_upload_cancelled_while_it_is_checked_stays_cancelled(
 def test_upload_that_the_store_forgot_begins_anew(actor: Viewer, store: FakeStore) -> None:
     file = begun(actor)
     store.uploads.clear()
-    with pytest.raises(NotFound, match="forgotten"):
+    with pytest.raises(services.Forgotten):
         batch(actor, file)
     assert begun(actor, now=LATER).object_key != file.object_key
     assert len(db.session.scalars(select(StoredFile)).all()) == 1
