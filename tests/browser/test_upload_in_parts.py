@@ -75,6 +75,8 @@ def test_upload_goes_on_after_a_lost_network_and_a_closed_page(
     person.context.unroute(_PART_3)  # the network is back, and the page finds out by itself
     expect(person.page.get_by_role("heading", name="Numbers", level=1)).to_be_visible()
     expect(person.page.get_by_role("link", name=re.compile("Download"))).to_be_visible()
+    for words in ("SHA-256", "Upload a new version", "Make it public"):  # without a reload
+        expect(person.page.get_by_text(words, exact=True)).to_be_visible()
     assert sorted(taken) == [1, 2, 3, 4, 5]
     person.problems.clear()  # failed loads, on purpose
 

@@ -28,7 +28,7 @@ from app.resources.library.forms import (
     NewFileForm,
     PublishForm,
 )
-from app.resources.library.queries import FileState
+from app.resources.library.queries import FilePage, FileState
 from app.resources.measuring import MIB
 from app.resources.models import FileKind, StoredFile
 from app.resources.parts.routes import ticket
@@ -135,20 +135,25 @@ def create() -> Response:
 @login_required
 def detail(key: UUID) -> Response:
     """Show a file: what it is, how far it is, where it is used."""
-    return page(
-        "resources/detail.html", kinds=KIND_WORDS, item=queries.shown(key, _viewer()),
-        licence_name=licences.name_of, licence_url=licences.url_of,
-    )  # fmt: skip
+    return page("resources/detail.html", **_shown(queries.shown(key, _viewer())))
+
+
+def _shown(item: FilePage) -> dict[str, Any]:
+    return {
+        "item": item, "kinds": KIND_WORDS,
+        "licence_name": licences.name_of, "licence_url": licences.url_of,
+    }  # fmt: skip
 
 
 @bp.get("/<uuid:key>/status")
 @login_required
 def status(key: UUID) -> Response:
-    """Answer the fragment that polls itself."""
+    """Answer the fragment that polls itself; once the check is over, the rest of the page, too."""
     found = queries.shown(key, _viewer())
+    over = found.state != FileState.CHECKING
     return poll(
-        url_for(".detail", key=key), fragment="resources/_status.html", item=found,
-        over=found.state != FileState.CHECKING,
+        url_for(".detail", key=key), fragment="resources/_status.html", over=over, oob=over,
+        **_shown(found),
     )  # fmt: skip
 
 

@@ -138,10 +138,28 @@ def test_large_file_of_the_island_goes_in_parts(
     assert len(carrier.jobs) == 1
     page = client.get(answer.headers["Location"]).text
     assert "Being checked" in page
-    assert client.get(f"/resources/{file.key}/status", headers=HTMX).status_code == 200
+    under_way = client.get(f"/resources/{file.key}/status", headers=HTMX)
+    assert (under_way.status_code, "hx-swap-oob" in under_way.text) == (200, False)
     checking.run(file.id, lambda: NOW)
-    assert client.get(f"/resources/{file.key}/status", headers=HTMX).status_code == 286
+    over = client.get(f"/resources/{file.key}/status", headers=HTMX)
+    assert over.status_code == 286
+    for words in (fresh(file).sha256, "Upload a new version", "Make it public"):
+        assert words in over.text
+    assert over.text.count("hx-swap-oob") == 2
+    assert "hx-swap-oob" not in client.get(f"/resources/{file.key}").text
     assert fresh(file).is_complete
+
+
+def test_upload_that_the_store_forgot_is_told_to_begin_anew(
+    app: Flask, cast: Cast, store: FakeStore
+) -> None:
+    ticket = announce(app, cast, services.FROM_BYTES)
+    store.uploads.clear()
+    answer = browser(app, cast.olga).post(ticket["parts_url"], headers=JSON)
+    assert (answer.status_code, answer.get_json()["is_forgotten"]) == (404, True)
+    anew = announce(app, cast, services.FROM_BYTES)
+    assert anew["key"] != ticket["key"]
+    assert browser(app, cast.olga).post(anew["parts_url"], headers=JSON).get_json()["arrived"] == 0
 
 
 def test_announcement_of_a_bad_form_says_why(app: Flask, cast: Cast) -> None:
