@@ -71,7 +71,7 @@ def unique(
 
 def listed(values: Iterable[object]) -> str:
     """Name some values, the first ten of many."""
-    texts = [str(value) for value in values]
+    texts = [str(value) or "“”" for value in values]
     more = f" and {len(texts) - 10} more" if len(texts) > 10 else ""
     return ", ".join(texts[:10]) + more
 

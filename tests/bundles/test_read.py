@@ -55,7 +55,7 @@ def test_missing_manifest_says_where_another_one_is() -> None:
         "competition.yaml: competition.yaml is not at the top of the zip; "
         "found only b/competition.yaml."
     ]
-    assert "found 1 other files" in written(read_files({"a.txt": b""}))[0]
+    assert "found 1 other file." in written(read_files({"a.txt": b""}))[0]
 
 
 def test_short_spelling_of_the_manifest_is_accepted() -> None:

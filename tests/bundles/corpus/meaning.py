@@ -19,6 +19,10 @@ CASES: dict[str, Case] = {
         bundle(("[0]", "[5]")),
         "competition.yaml, line 16, phases[0].tasks: The task list of phase 1 is 5; expected only indexes under tasks: 0. Take the unknown ones out, or add the tasks.",
     ),
+    "a task of a phase without a name": broken(
+        bundle(("[0]", "['']")),
+        "competition.yaml, line 16, phases[0].tasks: The task list of phase 1 is “”; expected only indexes under tasks: 0. Take the unknown ones out, or add the tasks.",
+    ),
     "no task of a phase": broken(
         bundle(("[0]", "[]")),
         "competition.yaml, line 16, phases[0].tasks: The task list of phase 1 is empty; expected at least one task index. List the indexes of its tasks.",
