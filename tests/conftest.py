@@ -23,7 +23,8 @@ from tests.fakes.carrier import FakeCarrier
 from tests.fakes.storage import FakeStore
 from tests.fakes.tally import FakeTally
 
-hypothesis_settings.register_profile("any machine", deadline=None)
+# The same examples on every machine and in every run; --hypothesis-profile=default looks for others.
+hypothesis_settings.register_profile("any machine", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("any machine")
 pytest_plugins = ("tests.plugins.machine", "tests.plugins.mounts", "tests.plugins.verdict")
 
