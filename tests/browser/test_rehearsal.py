@@ -50,7 +50,7 @@ def test_bundle_is_checked_then_imported_and_rehearsed(people: People, stack: Ru
     assert organizer.was_not_reloaded()
     assert page.get_by_role("row", name=re.compile("^Half ")).get_by_text("1.000").count() == 2
     expect(page.get_by_role("row", name=re.compile("^Empty "))).to_contain_text(
-        "The task is at fault"
+        "The task or the solution is at fault"
     )
     organizer.follow("Log of Half on Task 0")
     expect(page.get_by_text("A rehearsal: a sample solution")).to_be_visible()
