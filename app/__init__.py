@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -41,7 +40,6 @@ from app.leaderboards import services as leaderboards
 from app.leaderboards.routes import bp as leaderboards_bp
 from app.platform import assets, limiting, markdown, moments, web
 from app.platform.db import db
-from app.platform.precedence import PagesFirst
 from app.platform.queueing import AppJob, Carrier, RedisCarrier
 from app.platform.storage import S3Store, Store
 from app.platform.tally import RedisTally, Tally
@@ -94,7 +92,6 @@ def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
     app.config.from_mapping(_flask_config(settings))
     if settings.behind_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)  # type: ignore[method-assign]
-    app.wsgi_app = PagesFirst(app.wsgi_app, _is_poll)  # type: ignore[method-assign]
     app.extensions["plumbline.settings"] = settings
     _connect(app, settings, parts or Parts())
     db.init_app(app)
@@ -106,11 +103,6 @@ def create_app(settings: Settings, parts: Parts | None = None) -> Flask:
     web.init(app, csp=_content_policy(settings))
     _features(app)
     return app
-
-
-def _is_poll(environ: Mapping[str, Any]) -> bool:
-    """Tell what hundreds of open pages ask for each second from everything else."""
-    return str(environ["PATH_INFO"]).endswith("/live")
 
 
 def _connect(app: Flask, settings: Settings, parts: Parts) -> None:

@@ -29,7 +29,7 @@ class _Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._options = {
             "bind": bind,
             "worker_class": "gthread",
-            "threads": 16,  # polls that wait for pages take some of them
+            "threads": 8,
             "graceful_timeout": 3,
             "control_socket_disable": True,
             "loglevel": "warning",
